@@ -1,0 +1,105 @@
+"""The inside of a simulator process: start-up, the channel to the harness, and dying with the parent."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+import signal
+import socket
+import sys
+from multiprocessing.connection import Connection
+from typing import Any
+
+from harness.errors import TrunkproofError
+from harness.messages import CannotStart, Command, Event, Ready, Reply, Request, Stop
+
+PR_SET_PDEATHSIG = 1
+
+
+class ParentGone(Exception):
+    """The harness closed its end: there is nobody left to work for."""
+
+
+class Channel:
+    """A simulator's end of the pipe.
+
+    A simulator's own event loop watches ``fileno()`` (or polls) and calls ``receive``; ``emit`` and
+    ``reply`` may be called from any one thread at a time.
+    """
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+
+    def fileno(self) -> int:
+        return self._pipe.fileno()
+
+    def ready(self) -> None:
+        """Tell the harness that the sockets are bound and commands are taken."""
+        self.emit(Ready())
+
+    def receive(self, timeout_s: float = 0.0) -> Request | None:
+        """The next request, or None when none came within ``timeout_s``. Raises ParentGone."""
+        try:
+            if not self._pipe.poll(timeout_s):
+                return None
+            message = self._pipe.recv()
+        except (EOFError, OSError) as gone:
+            raise ParentGone from gone
+        assert isinstance(message, Request)
+        return message
+
+    def emit(self, event: Event) -> None:
+        """Send an event. Raises ParentGone."""
+        self._send(event)
+
+    def reply(self, request: Request, value: Any = None) -> None:
+        """Answer a request that was carried out. Raises ParentGone."""
+        self._send(Reply(request.number, value))
+
+    def refuse(self, request: Request, reason: str) -> None:
+        """Answer a request that was not carried out, with one line that says why. Raises ParentGone."""
+        self._send(Reply(request.number, error=reason))
+
+    def _send(self, message: object) -> None:
+        try:
+            self._pipe.send(message)
+        except OSError as gone:
+            raise ParentGone from gone
+
+
+def is_stop(command: Command) -> bool:
+    """Whether the command asks the process to end."""
+    return isinstance(command, Stop)
+
+
+def _die_with_parent(parent_pid: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        raise SystemExit("the harness ended before its simulator started")
+
+
+def main(arguments: list[str]) -> int:
+    """``python -m harness.child module:function fd parent_pid``."""
+    entry, descriptor, parent_pid = arguments
+    _die_with_parent(int(parent_pid))
+    # Ctrl-C goes to the whole process group; the harness decides when a simulator ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    pipe = Connection(socket.socket(fileno=int(descriptor)).detach())
+    channel = Channel(pipe)
+    config = pipe.recv()
+    module_name, _, function_name = entry.partition(":")
+    try:
+        function = getattr(importlib.import_module(module_name), function_name)
+        function(channel, config)
+    except ParentGone:
+        return 0
+    except (OSError, ImportError, TrunkproofError) as cannot:
+        channel.emit(CannotStart(reason=str(cannot)))
+        raise
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,66 @@
+"""The three ways in which a scenario can end badly, and nothing else.
+
+Every error that a person sees is one of these; each knows whose fault it is and which exit code
+follows (design: 0 pass, 1 the PBX failed, 2 misuse, 3 inconclusive).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class TrunkproofError(Exception):
+    """Base of the three. The message is one line that a person can act on.
+
+    ``detail`` may hold what does not fit in one line: the last SIP messages, a log's tail.
+    """
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class PbxFault(TrunkproofError):
+    """The target did something wrong, and there is evidence for it."""
+
+    exit_code = 1
+
+
+class HarnessMisuse(TrunkproofError):
+    """The user's target file, feature, profile or command line is wrong.
+
+    ``where`` names file and line or key; ``suggestion`` says what to write instead.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self, message: str, *, where: str | Path = "", suggestion: str = "", detail: str = ""
+    ) -> None:
+        text = f"{where}: {message}" if where else message
+        if suggestion:
+            text = f"{text} ({suggestion})"
+        super().__init__(text, detail=detail)
+        self.where = str(where)
+        self.suggestion = suggestion
+
+
+class Inconclusive(TrunkproofError):
+    """We cannot know: a simulator died, the PBX cannot be reached, a reference prompt is missing."""
+
+    exit_code = 3
+
+
+class NotRun(TrunkproofError):
+    """The scenario does not apply: the target does not claim the feature, or this machine lacks a part.
+
+    Not an error of anybody's; it ends the scenario with the verdict ``not_run`` and the reason.
+    """
+
+    exit_code = 0

@@ -1,0 +1,161 @@
+"""Commands and events of the trunk process.
+
+A trunk call has two legs: ``customer`` (the WhatsApp customer's phone) and ``pbx`` (the target). Its name
+is made by the trunk and unique in the run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harness.messages import Command, Event
+
+
+class Leg(StrEnum):
+    CUSTOMER = "customer"
+    PBX = "pbx"
+
+
+class LegPhase(StrEnum):
+    """Where a leg is, in RFC 3261's terms (section 13 and 15)."""
+
+    TRYING = "trying"
+    RINGING = "ringing"
+    EARLY_MEDIA = "early_media"
+    CONNECTED = "connected"
+    ENDED = "ended"
+
+
+class Direction(StrEnum):
+    """Meta's terms: who started the call."""
+
+    USER_INITIATED = "user_initiated"
+    BUSINESS_INITIATED = "business_initiated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkConfig:
+    """What a trunk process needs to start.
+
+    ``address`` is the local IP of both sides; the customer side listens on UDP ``customer_port``
+    (0: ephemeral), the PBX side on ``pbx_side_port``. ``profile`` is the path of a profile file (TOML),
+    ``trace`` the trace file (JSON lines) that gets every message of both sides.
+    """
+
+    name: str
+    address: str
+    customer_port: int
+    pbx_side_port: int
+    pbx_host: str
+    pbx_port: int
+    pbx_transport: str
+    profile: str
+    trace: str
+    digest_username: str = ""
+    digest_password: str = ""
+    business_hostname: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhereCustomersCall(Command):
+    """Reply: ``ip:port`` of the customer side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerOnline(Command):
+    """A customer's phone is reachable at ``contact`` (``ip:port``) under ``number`` (E.164 with ``+``).
+
+    ``country`` (ISO 3166-1 alpha-2) fills the country header of profiles that send one.
+    """
+
+    number: str
+    profile_name: str
+    country: str
+    contact: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerOffline(Command):
+    """The customer's phone is gone. Unknown numbers are fine."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetHeaderRules(Command):
+    """Replace the header rules added to the profile's own, applied to requests and responses to the PBX.
+
+    ``rules`` are the same tables as ``[[header_rules]]`` of a profile file, as TOML text.
+    """
+
+    rules: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe(Command):
+    """Send OPTIONS to the PBX now. Reply: a KeepAlive."""
+
+    timeout_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCalls(Command):
+    """Reply: tuple of the names of the calls that have a leg which has not ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStarted(Event):
+    """An INVITE was accepted for routing. ``customer_call_id`` and ``pbx_call_id`` are SIP Call-IDs."""
+
+    call: str
+    direction: Direction
+    customer: str
+    business: str
+    wacid: str
+    customer_call_id: str
+    pbx_call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegChanged(Event):
+    """A leg reached a phase. ``code`` is the SIP code behind it, 0 when it was a request."""
+
+    call: str
+    leg: Leg
+    phase: LegPhase
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFinished(Event):
+    """Both legs have ended. ``ended_by`` is the leg whose far end hung up, refused or cancelled first.
+
+    ``code`` is the final code on the PBX leg (200 after a normal call). ``connected_s`` is 0 when the call
+    was never answered.
+    """
+
+    call: str
+    ended_by: Leg
+    code: int
+    reason: str
+    connected_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepAlive(Event):
+    """An OPTIONS ping to the PBX ended: ``code`` of the answer, 0 when none came. ``round_trip_ms`` then 0."""
+
+    code: int
+    round_trip_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused(Event):
+    """The trunk itself refused an INVITE from the PBX (digest, unknown customer, policy)."""
+
+    source: str
+    code: int
+    reason: str
+    called: str
