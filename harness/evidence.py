@@ -1,0 +1,169 @@
+"""What a scenario leaves behind: one JSON record and the files it names, in ``evidence/<scenario>/``.
+
+Scenarios write it, reports read it. Paths in a record are relative to its own directory. Times are
+CLOCK_MONOTONIC in s unless the name says otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.verdict import Blame, Verdict
+
+RECORD_NAME = "scenario.json"
+
+
+class Role(StrEnum):
+    """Who takes part in a call; the order is the ladder's, from left to right."""
+
+    CUSTOMER = "customer"
+    TRUNK = "trunk"
+    PBX = "pbx"
+    AGENT = "agent"
+    PSTN = "pstn"
+
+
+class StepStatus(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_REACHED = "not_reached"
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Step(Record):
+    """One Given/When/Then. ``notes`` are what it measured or saw, one line each."""
+
+    keyword: str
+    text: str
+    line: int
+    status: StepStatus
+    started_at: float = 0.0
+    duration_s: float = 0.0
+    error: str = ""
+    notes: list[str] = Field(default_factory=list)
+
+
+class Participant(Record):
+    """Somebody at an address (``ip`` or ``ip:port``; several when a B2BUA has a port for each side)."""
+
+    name: str
+    role: Role
+    addresses: list[str]
+    detail: str = ""
+
+
+class Mark(Record):
+    """Something recognised in audio: from ``start_s`` to ``end_s`` of the recording."""
+
+    label: str
+    start_s: float
+    end_s: float
+    score: float | None = None
+
+
+class Clip(Record):
+    """What one participant heard in one call. ``file`` is a WAV; its first sample was heard at ``started_at``."""
+
+    participant: str
+    call: str
+    label: str
+    file: str
+    started_at: float
+    codec: str
+    marks: list[Mark] = Field(default_factory=list)
+
+
+class RtpFigures(Record):
+    """RTP of one participant's call, as in ``simulators.phones.protocol.RtpReport``, plus the estimate of MOS."""
+
+    participant: str
+    call: str
+    figures: dict[str, Any]
+    mos_cqe: float | None = None
+    mos_note: str = ""
+
+
+class ScenarioRecord(Record):
+    """One scenario's result and evidence.
+
+    ``reason`` is the one line a person reads; ``detail`` explains with messages and measures.
+    ``talk_s`` is how long at least one call was in progress (first INVITE to last end);
+    ``started_wall`` is Unix time in s. ``trace`` is a SIP trace file of this scenario's messages only.
+    """
+
+    feature: str
+    feature_file: str
+    line: int
+    name: str
+    tags: list[str] = Field(default_factory=list)
+    requirements: list[str] = Field(default_factory=list)
+    verdict: Verdict
+    blame: Blame
+    reason: str = ""
+    detail: str = ""
+    steps: list[Step] = Field(default_factory=list)
+    started_wall: float
+    started_at: float
+    duration_s: float
+    talk_s: float
+    worker: str = ""
+    participants: list[Participant] = Field(default_factory=list)
+    trace: str = ""
+    clips: list[Clip] = Field(default_factory=list)
+    rtp: list[RtpFigures] = Field(default_factory=list)
+    facts: dict[str, Any] = Field(default_factory=dict)
+    """Further figures by name, with the unit in the name: ``answer_delay_ms``."""
+
+
+class RunRecord(Record):
+    """``run.json``: what holds for the whole run."""
+
+    run_id: str
+    target: str
+    target_description: str = ""
+    profile: str
+    twin: str = ""
+    provider: str = ""
+    pbx_version: str = ""
+    started_wall: float
+    finished_wall: float
+    workers: int = 1
+    command: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
+    notes: list[str] = Field(default_factory=list)
+    """What a reader must know: Opus missing on this machine, docker not tried, run interrupted."""
+    errors: list[str] = Field(default_factory=list)
+    """Run-level failures, one line each: the PBX did not start, an INVITE at the PSTN trap of no scenario."""
+    run_verdict: Verdict | None = None
+    run_blame: Blame | None = None
+    """Verdict of a run-level failure, None when there was none."""
+
+
+def slug(text: str) -> str:
+    """``text`` as a name for a directory."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:80] or "scenario"
+
+
+def write_record(directory: Path, record: ScenarioRecord) -> None:
+    """Write a scenario's record; a reader never sees half of it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    unfinished = directory / f".{RECORD_NAME}"
+    unfinished.write_text(record.model_dump_json(indent=1), encoding="utf-8")
+    unfinished.rename(directory / RECORD_NAME)
+
+
+def read_records(run_directory: Path) -> list[tuple[Path, ScenarioRecord]]:
+    """Every scenario's directory and record of a run, by feature file, line and name."""
+    found = [
+        (path.parent, ScenarioRecord.model_validate_json(path.read_text(encoding="utf-8")))
+        for path in run_directory.glob(f"evidence/*/{RECORD_NAME}")
+    ]
+    return sorted(found, key=lambda item: (item[1].feature_file, item[1].line, item[1].name))

@@ -1,0 +1,317 @@
+"""The target: all that is known of the PBX under test, from one TOML file.
+
+Every key of the file is a field here and is documented here. Nothing in this module knows a PBX product.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from enum import StrEnum
+from ipaddress import IPv4Address, ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import phonenumbers
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from harness.hours import Hours, parse_hours
+from harness.toml_file import load_model
+
+
+class Claim(StrEnum):
+    """What a target says it supports: its PICS, in the terms of conformance testing (ETSI TS 102 027-1).
+
+    A scenario tagged ``@claims.<name>`` is not run against a target that does not claim ``<name>``.
+    """
+
+    OPUS = "opus"
+    PCMU = "pcmu"
+    PCMA = "pcma"
+    G722 = "g722"
+    GREETING = "greeting"
+    LANGUAGE_BY_CALLER = "language_by_caller"
+    LANGUAGE_MENU = "language_menu"
+    QUEUE_MUSIC = "queue_music"
+    BUSY_ANNOUNCEMENT = "busy_announcement"
+    AFTER_HOURS = "after_hours"
+    VOICEMAIL = "voicemail"
+    UNKNOWN_NUMBER_ANNOUNCEMENT = "unknown_number_announcement"
+    PSTN_ROUTE = "pstn_route"
+
+
+class Purpose(StrEnum):
+    """What a number of the target is for."""
+
+    SUPPORT = "support"
+    LANGUAGE_MENU = "language_menu"
+    CLOSED_DESK = "closed_desk"
+    UNASSIGNED = "unassigned"
+
+
+def _expand(value: Any) -> Any:
+    """Ranges such as ``1001-1010`` and ``127.0.0.100-127.0.0.109`` as the single items they stand for."""
+    if not isinstance(value, list):
+        return value
+    items: list[str] = []
+    for item in value:
+        first, separator, last = str(item).partition("-")
+        if not separator:
+            items.append(str(item))
+        elif first.isdigit() and last.isdigit() and len(first) == len(last) and first <= last:
+            items.extend(str(n).zfill(len(first)) for n in range(int(first), int(last) + 1))
+        elif "." in first and "." in last:
+            low, high = IPv4Address(first), IPv4Address(last)
+            if high < low:
+                raise ValueError(f"{item!r} runs backwards")
+            items.extend(str(IPv4Address(n)) for n in range(int(low), int(high) + 1))
+        else:
+            raise ValueError(f"{item!r} is neither an item nor a range such as '1001-1010'")
+    return items
+
+
+def _secret(value: Any) -> Any:
+    """``env:NAME`` and ``file:PATH`` as the secret they point at; other texts as they are."""
+    if isinstance(value, str) and value.startswith("env:"):
+        name = value.removeprefix("env:")
+        if name not in os.environ:
+            raise ValueError(f"the environment variable {name} is not set")
+        return os.environ[name]
+    if isinstance(value, str) and value.startswith("file:"):
+        path = Path(value.removeprefix("file:")).expanduser()
+        if not path.is_file():
+            raise ValueError(f"there is no file {path}")
+        return path.read_text().strip()
+    return value
+
+
+def _e164(number: str) -> str:
+    try:
+        parsed = phonenumbers.parse(number, None)
+    except phonenumbers.NumberParseException:
+        raise ValueError(f"{number!r} is not a number in E.164 form such as '+442079460100'") from None
+    if phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) != number:
+        raise ValueError(f"{number!r} is not in E.164 form: '+' and digits only")
+    return number
+
+
+def _address(text: str) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IP address") from None
+    return text
+
+
+def _hours(value: Any) -> Any:
+    return parse_hours(value) if isinstance(value, str) else value
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"{name!r} is not a time zone such as 'Europe/London'") from None
+    return name
+
+
+E164 = Annotated[str, AfterValidator(_e164)]
+Address = Annotated[str, AfterValidator(_address)]
+Items = Annotated[list[str], BeforeValidator(_expand)]
+Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+OpeningHours = Annotated[Hours, BeforeValidator(_hours)]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
+
+
+class Section(BaseModel):
+    """A table of the file: unknown keys are errors, values do not change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class PbxSection(Section):
+    """``[pbx]``: where the PBX or SBC takes calls from the trunk."""
+
+    adapter: Literal["asterisk-reference", "external"] = "external"
+    """``asterisk-reference`` starts the PBX that comes with trunkproof; ``external`` is anything else."""
+    host: str
+    """IP address or name that the trunk sends INVITE to."""
+    port: int = Field(default=5060, ge=1, le=65535)
+    transport: Literal["udp", "tcp"] = "udp"
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    """The PBX's own time zone, in which opening hours are meant."""
+    provider: Literal["auto", "docker", "rootfs", "local"] = "auto"
+    """Reference PBX only: how to get an Asterisk."""
+    clock: str = ""
+    """Reference PBX only: local time at which its clock starts, ``2026-03-10 10:30:00``; empty: now."""
+
+
+class TrunkSection(Section):
+    """``[trunk]``: the trunk as this PBX expects it."""
+
+    profile: str = "8x8"
+    """Name of a built-in profile or path of a profile file."""
+    addresses: Items
+    """Local IP addresses the PBX knows the trunk by. Scenarios run side by side need one each."""
+    port: int = Field(default=5060, ge=1, le=65535)
+    """Local port towards the PBX."""
+    digest_username: str = ""
+    """For PBXs that challenge the trunk's INVITE, and for the trunk's own challenge of the PBX."""
+    digest_password: Secret = SecretStr("")
+
+    @model_validator(mode="after")
+    def _has_addresses(self) -> TrunkSection:
+        if not self.addresses:
+            raise ValueError("addresses must name at least one IP address")
+        for address in self.addresses:
+            _address(address)
+        return self
+
+
+class PhonesSection(Section):
+    """``[phones]``: local addresses that simulated phones may use; ports are ephemeral."""
+
+    addresses: Items
+
+
+class AgentsSection(Section):
+    """``[agents]``: the softphone accounts at the PBX that the harness may register."""
+
+    extensions: Items
+    """User parts of the accounts, single or as ranges (``1001-1010``)."""
+    password: Secret
+    """The accounts' password: ``env:NAME``, ``file:PATH`` or text; reference PBX: ``generated``."""
+    registrar: str = ""
+    """``host:port`` when it is not the PBX's address."""
+    domain: str = ""
+    """Host part of the accounts' addresses-of-record when it is not the registrar's host."""
+    transport: Literal["udp", "tcp"] = "udp"
+    names: dict[str, str] = Field(default_factory=dict)
+    """Names of agents by extension, for reports."""
+
+
+class Queue(Section):
+    """``[[queues]]``: a queue and who serves it."""
+
+    name: str
+    agents: Items
+    """Extensions that the queue rings."""
+    ring_s: float = Field(default=15.0, gt=0)
+    """How long one agent rings before the next does."""
+    max_wait_s: float = Field(default=60.0, gt=0)
+    """How long a caller waits before the PBX gives up."""
+
+
+class Number(Section):
+    """``[[numbers]]``: a number that WhatsApp customers can call."""
+
+    number: E164
+    purpose: Purpose
+    queue: str = ""
+    """Queue that calls to it end in; numbers of one queue are used by one scenario at a time."""
+    hours: OpeningHours | None = None
+    """When it is staffed; always when left out."""
+
+
+class LanguagesSection(Section):
+    """``[languages]``: which language the PBX speaks to whom."""
+
+    default: Language = "en"
+    by_country: dict[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], Language] = Field(default_factory=dict)
+    """Language by caller's country (ISO 3166-1 alpha-2)."""
+    menu: dict[Annotated[str, Field(pattern=r"^[0-9*#]$")], Language] = Field(default_factory=dict)
+    """Language by the digit pressed in the language menu."""
+
+
+class DeadlinesSection(Section):
+    """``[deadlines]``: how fast the PBX must be, in s."""
+
+    answer_s: float = Field(default=5.0, gt=0)
+    """INVITE to 200."""
+    first_audio_s: float = Field(default=2.0, gt=0)
+    """200 to the first sound of a prompt, at the customer's ear."""
+    ring_agent_s: float = Field(default=12.0, gt=0)
+    """End of the greeting (or an agent becoming free) to an agent's phone ringing."""
+    talk_path_s: float = Field(default=3.0, gt=0)
+    """Agent's answer to both hearing each other."""
+    release_s: float = Field(default=3.0, gt=0)
+    """One side hangs up to the other side's end and to no channel left on the PBX."""
+
+
+class Target(Section):
+    """A target file."""
+
+    name: str
+    description: str = ""
+    load_allowed: bool = False
+    """Load runs refuse targets without this."""
+    claims: frozenset[Claim] = frozenset()
+    pbx: PbxSection
+    trunk: TrunkSection
+    phones: PhonesSection
+    agents: AgentsSection
+    queues: list[Queue]
+    numbers: list[Number]
+    languages: LanguagesSection = LanguagesSection()
+    prompts: dict[str, dict[str, Path]] = Field(default_factory=dict)
+    """``[prompts.<name>]``: the WAV that the PBX plays, byte for byte, by language (``any`` for all)."""
+    deadlines: DeadlinesSection = DeadlinesSection()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Target:
+        queues = {queue.name for queue in self.queues}
+        for number in self.numbers:
+            if number.queue and number.queue not in queues:
+                raise ValueError(f"number {number.number} names the queue {number.queue!r}, which is not declared")
+        known = set(self.agents.extensions)
+        for queue in self.queues:
+            for extension in queue.agents:
+                if extension not in known:
+                    raise ValueError(f"queue {queue.name!r} names the agent {extension}, who is not in [agents]")
+        return self
+
+    def prompt(self, name: str, language: str) -> Path | None:
+        """The file of a prompt in a language, None when the target does not declare it."""
+        files = self.prompts.get(name, {})
+        return files.get(language) or files.get("any")
+
+    def language_of(self, country: str) -> str:
+        """Language the PBX owes a caller of ``country``."""
+        return self.languages.by_country.get(country, self.languages.default)
+
+
+BUILT_IN = Path(__file__).resolve().parent.parent / "scenarios" / "targets"
+
+
+def find_target(name_or_path: str) -> Path:
+    """File of a target given by path or by the name of a built-in one. The file need not exist."""
+    built_in = BUILT_IN / f"{name_or_path}.toml"
+    if re.fullmatch(r"[a-z0-9-]+", name_or_path) and built_in.is_file():
+        return built_in
+    return Path(name_or_path)
+
+
+def load_target(name_or_path: str) -> Target:
+    """Read a target. Raises HarnessMisuse with file, line, key and the nearest known key.
+
+    Paths of prompts are relative to the file.
+    """
+    path = find_target(name_or_path)
+    target = load_model(path, Target)
+    prompts = {
+        name: {language: path.parent / file for language, file in files.items()}
+        for name, files in target.prompts.items()
+    }
+    return target.model_copy(update={"prompts": prompts})
+
+
+__all__ = [
+    "Claim",
+    "Number",
+    "Purpose",
+    "Queue",
+    "Target",
+    "find_target",
+    "load_target",
+]

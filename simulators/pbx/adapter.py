@@ -1,0 +1,64 @@
+"""What the harness may ask of a PBX under test. Only adapters know a product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from harness.target import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PbxChannel:
+    """One call leg on the PBX. ``peer`` is the account or trunk it belongs to, numbers as the PBX knows them."""
+
+    name: str
+    peer: str
+    caller_number: str
+    called_number: str
+    state: str
+    queue: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueState:
+    """A queue as the PBX sees it: callers waiting (their numbers) and which agents could be rung."""
+
+    name: str
+    waiting: tuple[str, ...]
+    available_agents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningPbx:
+    """How to reach a PBX that is up; plain values, so that parallel workers can attach to it."""
+
+    target: Target
+    provider: str = ""
+    version: str = ""
+    control_url: str = ""
+    control_user: str = ""
+    control_password: str = ""
+    directory: str = ""
+
+
+class PbxAdapter(Protocol):
+    """The PBX's own view, for checks that the outside cannot make. ``None`` means: this PBX cannot be asked."""
+
+    def channels(self) -> Sequence[PbxChannel] | None:
+        """Call legs that exist now."""
+
+    def queue(self, name: str) -> QueueState | None:
+        """State of a queue."""
+
+    def now(self) -> datetime | None:
+        """The PBX's clock as naive local time of its time zone."""
+
+    def voicemail_messages(self, number: str) -> Sequence[Path] | None:
+        """Audio files of the messages left for a number of the target, oldest first."""
+
+    def recordings(self) -> Sequence[Path] | None:
+        """Audio files of call recordings, oldest first."""

@@ -1,0 +1,32 @@
+"""Any PBX that trunkproof did not start and cannot look into."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from simulators.pbx.adapter import PbxChannel, QueueState, RunningPbx
+
+
+class ExternalPbx:
+    """Answers None to all it cannot know; assumes that the PBX's clock is right."""
+
+    def __init__(self, running: RunningPbx) -> None:
+        self._timezone = ZoneInfo(running.target.pbx.timezone)
+
+    def channels(self) -> Sequence[PbxChannel] | None:
+        return None
+
+    def queue(self, name: str) -> QueueState | None:
+        return None
+
+    def now(self) -> datetime | None:
+        return datetime.now(self._timezone).replace(tzinfo=None)
+
+    def voicemail_messages(self, number: str) -> Sequence[Path] | None:
+        return None
+
+    def recordings(self) -> Sequence[Path] | None:
+        return None
