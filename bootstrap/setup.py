@@ -1,0 +1,147 @@
+"""Brings everything into place, in parallel: virtual environment, pjsua2, root with Asterisk."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from bootstrap import apt, cache, pjsua2_build, pjsua2_choice, rootfs
+from bootstrap.command import Commands
+from bootstrap.errors import BootstrapError, StoppedError
+from bootstrap.progress import Progress
+from bootstrap.venv import Venv
+
+_EXTRAS = {False: "", True: "[test]"}
+
+
+def set_up(repository: Path, *, test: bool, progress: Progress) -> None:
+    """Make ``repository`` ready to run (with its test tools if ``test``). Raises BootstrapError.
+
+    Cheap when everything is in place: then nothing is started and nothing is announced.
+    """
+    venv = Venv(repository)
+    choice = pjsua2_choice.decide_here()
+    if _is_ready(venv, choice, test=test):
+        return
+    commands = Commands()
+    name = f"venv-{hashlib.sha256(str(repository).encode()).hexdigest()[:10]}"
+    with cache.lock(name, lambda: progress.part("setup")("waiting for another set-up of this checkout")):
+        try:
+            _run_parts(venv, choice, test=test, commands=commands, progress=progress)
+        finally:
+            commands.stop()
+
+
+def _is_ready(venv: Venv, choice: pjsua2_choice.Choice, *, test: bool) -> bool:
+    if not choice.build:
+        pjsua2 = pjsua2_choice.PUBLISHED
+    else:
+        wheel = pjsua2_build.built_wheel()
+        if wheel is None:
+            return False
+        pjsua2 = wheel.parent.name
+    # An environment with the test tools also serves for running.
+    sufficient = {_EXTRAS[True]} if test else set(_EXTRAS.values())
+    current = venv.is_current({venv.key(extras, pjsua2) for extras in sufficient})
+    return current and (rootfs.rootfs_path() is not None or rootfs.why_not() is not None)
+
+
+def _run_parts(
+    venv: Venv, choice: pjsua2_choice.Choice, *, test: bool, commands: Commands, progress: Progress
+) -> None:
+    _install_first_packages(commands, progress)
+    with ThreadPoolExecutor(3) as pool:
+        python = pool.submit(_fill_venv, venv, _EXTRAS[test], commands, progress)
+        parts: list[Future[None]] = [
+            python,
+            pool.submit(_install_pjsua2, venv, choice, python, _EXTRAS[test], commands, progress),
+            pool.submit(_build_rootfs, commands, progress),
+        ]
+        try:
+            done, _ = wait(parts, return_when=FIRST_EXCEPTION)
+            if any(part.exception() for part in done):
+                commands.stop()
+        except BaseException:
+            # An interrupt: the pool would otherwise wait for everything to be built.
+            commands.stop()
+            raise
+    errors = [error for part in parts if (error := part.exception()) is not None]
+    if errors:
+        # Parts that were stopped because another failed say nothing about why.
+        raise next((error for error in errors if not isinstance(error, StoppedError)), errors[0])
+
+
+def _install_first_packages(commands: Commands, progress: Progress) -> None:
+    """The few packages that let all parts start at once; compilers come later, beside the other parts."""
+    if apt.can_install() and rootfs.rootfs_path() is None:
+        say = progress.part("apt")
+        if apt.missing(rootfs.HOST_PACKAGES):
+            apt.install(rootfs.HOST_PACKAGES, commands, say, cache.log_file("apt"))
+            progress.finish("apt", "done")
+
+
+def _fill_venv(venv: Venv, extras: str, commands: Commands, progress: Progress) -> None:
+    say = progress.part("python")
+    log = cache.log_file("python")
+    venv.unstamp()
+    venv.create(commands, say, log)
+    say(f"installing trunkproof{extras} and what it depends on")
+    venv.pip(["install", "--editable", f".{extras}"], commands, log, "installing the Python packages")
+    progress.finish("python", "done")
+
+
+def _install_pjsua2(
+    venv: Venv,
+    choice: pjsua2_choice.Choice,
+    python: Future[None],
+    extras: str,
+    commands: Commands,
+    progress: Progress,
+) -> None:
+    say = progress.part("pjsua2")
+    if choice.build:
+        wheel = pjsua2_build.ensure(say, commands)
+        wanted, other, key = str(wheel), pjsua2_choice.PUBLISHED_NAME, wheel.parent.name
+    else:
+        say(f"taking PyPI's wheel ({choice.reason}): {pjsua2_choice.LOSS}")
+        wanted, other, key = pjsua2_choice.PUBLISHED, pjsua2_choice.BUILT_NAME, pjsua2_choice.PUBLISHED
+    # Two pips in one environment at once would get in each other's way.
+    python.result()
+    log = cache.log_file("pjsua2-install")
+    # Both bring a module called pjsua2, so the other one must go first.
+    venv.pip(["uninstall", "--yes", other], commands, log, "removing the other pjsua2")
+    venv.pip(["install", "--force-reinstall", "--no-deps", wanted], commands, log, "installing pjsua2")
+    if choice.build:
+        _check_pjsua2(venv, commands, say, log)
+    venv.stamp(venv.key(extras, key))
+    progress.finish("pjsua2", "ready, with Opus" if choice.build else f"ready, but {pjsua2_choice.LOSS}")
+
+
+def _check_pjsua2(venv: Venv, commands: Commands, say: Callable[[str], None], log: Path) -> None:
+    """See that the built module loads; a cache that came from elsewhere may lack the shared libraries."""
+    if venv.runs("import pjsua2", commands, log):
+        return
+    apt.install(pjsua2_build.packages(), commands, say, log)
+    if not venv.runs("import pjsua2", commands, log):
+        raise BootstrapError(
+            "the built pjsua2 does not load",
+            hint=f"delete {cache.cache_dir() / 'pjsua2'} so that it is built anew",
+            log=log,
+        )
+
+
+def _build_rootfs(commands: Commands, progress: Progress) -> None:
+    if rootfs.rootfs_path() is not None:
+        return
+    say = progress.part("asterisk")
+    reason = rootfs.why_not()
+    if reason is None:
+        rootfs.ensure(say, commands)
+        progress.finish("asterisk", "ready")
+    elif shutil.which("asterisk"):
+        progress.finish("asterisk", f"no root is built (it {reason}); the asterisk on PATH can be used")
+    else:
+        progress.finish("asterisk", f"no root is built (it {reason}); a Docker engine will be needed")
