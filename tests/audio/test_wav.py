@@ -42,7 +42,7 @@ def test_stereo_keeps_its_channels_apart(tmp_path: Path):
 def test_other_codings_of_a_pbx_are_read(tmp_path: Path, subtype: str):
     tone = 0.3 * np.sin(np.arange(8000) * 0.3)
     soundfile.write(tmp_path / "a.wav", tone, 8000, subtype=subtype)
-    assert read_recording(tmp_path / "a.wav").seconds == pytest.approx(1, abs=0.03)
+    assert read_recording(tmp_path / "a.wav").seconds == pytest.approx(1, abs=0.05)
 
 
 def test_other_chunks_are_skipped(tmp_path: Path):
