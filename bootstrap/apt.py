@@ -7,10 +7,12 @@ import platform
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootstrap import cache
 from bootstrap.command import Commands
 from bootstrap.errors import BootstrapError
 
@@ -18,6 +20,8 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # sid's or a snapshot mirror's Release file may be past its date: what matters here is its signature.
 FRESHNESS_OPTIONS = ("-o", "Acquire::Check-Valid-Until=false")
 
+_LISTS = Path("/var/lib/apt/lists")
+_FRESH_S = 3600.0
 _SUITE_ALIASES = frozenset({"oldstable", "stable", "testing", "unstable", "sid"})
 _ONE_LINE = re.compile(
     r"^(deb|deb-src)\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)(?P<rest>.*)$"
@@ -142,20 +146,36 @@ def install(packages: Iterable[str], commands: Commands, progress: Callable[[str
             f"packages are missing: {' '.join(wanted)}", hint=f"as root: apt-get install {' '.join(wanted)}"
         )
     hint = "check the network and the machine's apt sources ('apt-get update' by hand)"
-    # Another apt may be at work on the machine: wait for it instead of failing.
+    # Another program's apt may be at work on the machine: wait for it instead of failing.
     apt = ["apt-get", "-y", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Use-Pty=0"]
     environment = {"DEBIAN_FRONTEND": "noninteractive"}
-    progress("updating the package lists")
-    commands.run([*apt, "update"], log=log, what="apt-get update", hint=hint, env=environment)
-    names = ", ".join(wanted[:3]) + (", …" if len(wanted) > 3 else "")
-    progress(f"installing {len(wanted)} Debian packages ({names})")
-    commands.run(
-        [*apt, "install", "--no-install-recommends", *wanted],
-        log=log,
-        what="apt-get install",
-        hint=hint,
-        env=environment,
-    )
+    # apt does not wait for its own lists, so that our parts must take turns.
+    with cache.lock("apt", lambda: progress("waiting for apt")):
+        if not _lists_are_fresh():
+            progress("updating the package lists")
+            commands.run([*apt, "update"], log=log, what="apt-get update", hint=hint, env=environment)
+            _updated_stamp().touch()
+        names = ", ".join(wanted[:3]) + (", …" if len(wanted) > 3 else "")
+        progress(f"installing {len(wanted)} Debian packages ({names})")
+        commands.run(
+            [*apt, "install", "--no-install-recommends", *wanted],
+            log=log,
+            what="apt-get install",
+            hint=hint,
+            env=environment,
+        )
+
+
+def _updated_stamp() -> Path:
+    return cache.cache_dir() / "locks" / "apt-updated"
+
+
+def _lists_are_fresh() -> bool:
+    """Whether we updated the package lists within the hour, and they are still there."""
+    if not any(_LISTS.glob("*_Packages*")):
+        return False
+    stamp = _updated_stamp()
+    return stamp.exists() and time.time() - stamp.stat().st_mtime < _FRESH_S
 
 
 def fetch_source(package: str, suite: str, into: Path, commands: Commands, log: Path) -> None:
