@@ -271,7 +271,7 @@ class TransferProgress(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded(Event):
-    """A call is over. ``code`` is the last status: 200 after a normal BYE, 487 after CANCEL, else the refusal.
+    """A call is over. ``code`` is the last status: 200 after a BYE, 487 after CANCEL, else the refusal.
 
     ``by_us`` tells whether this phone ended it. ``connected_s`` is the talk time in s, 0 when it never
     connected. ``recording`` is closed and complete now, empty when the call had no media.

@@ -1,0 +1,294 @@
+"""One call of a phone: pjsua2's callbacks on one side, our commands and events on the other."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any, TypeVar
+
+import pjsua2 as pj
+
+from harness.messages import Event
+from simulators.phones.audio import BridgeClock, CallAudio
+from simulators.phones.digits import Dialler, DigitListener, HeardDigit, Press
+from simulators.phones.endpoint import BRIDGE_RATE_HZ, PhoneEndpoint
+from simulators.phones.protocol import (
+    CallConnected,
+    CallEnded,
+    CallProgress,
+    Codec,
+    DigitHeard,
+    MediaActive,
+    RtpReport,
+    TransferProgress,
+)
+from simulators.phones.rtp import rtp_report, total
+from simulators.phones.sdp import shape_offer
+
+CallbackT = TypeVar("CallbackT", bound=Callable[..., Any])
+
+RECORDING_DEADLINE_S = 1.0
+
+_METHOD_NAMES = {
+    pj.PJSUA_DTMF_METHOD_RFC2833: "rfc4733",
+    pj.PJSUA_DTMF_METHOD_SIP_INFO: "sip-info",
+}
+
+
+def guarded(callback: CallbackT) -> CallbackT:
+    """Keep exceptions inside Python: one that reaches pjsua2's C++ ends the process without a word."""
+
+    @functools.wraps(callback)
+    def call(self: Any, *arguments: Any) -> Any:
+        try:
+            return callback(self, *arguments)
+        except Exception as error:  # noqa: BLE001
+            traceback.print_exc(file=sys.stderr)
+            self.shared.failed = self.shared.failed or error
+            return None
+
+    return call  # type: ignore[return-value]
+
+
+@dataclass
+class Shared:
+    """What all phones and calls of a process use.
+
+    ``calls`` are those that have not ended, by name; ``tasks`` go on by one step
+    in each turn of the loop; ``failed`` is the first exception in a callback.
+    """
+
+    endpoint: PhoneEndpoint
+    directory: Path
+    silence: pj.AudioMediaPlayer
+    clock: BridgeClock
+    emit: Callable[[Event], None]
+    calls: dict[str, PhoneCall] = field(default_factory=dict)
+    tasks: list[Iterator[None]] = field(default_factory=list)
+    failed: Exception | None = None
+
+
+def call_parameters(code: int = 0) -> pj.CallOpParam:
+    """pjsua2's parameters for one audio stream and nothing else."""
+    parameters = pj.CallOpParam(True)
+    parameters.opt.audioCount = 1
+    parameters.opt.videoCount = 0
+    if hasattr(parameters.opt, "textCount"):
+        parameters.opt.textCount = 0
+    if code:
+        parameters.statusCode = code
+    return parameters
+
+
+class PhoneCall(pj.Call):
+    """A call from its first INVITE to its end. ``ended`` is set with the CallEnded event."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        account: pj.Account,
+        phone: str,
+        name: str,
+        codecs: tuple[Codec, ...],
+        number: int | None = None,
+    ) -> None:
+        if number is None:
+            super().__init__(account)
+        else:
+            super().__init__(account, number)
+        self.shared = shared
+        self.phone = phone
+        self.name = name
+        self.codecs = codecs
+        self.audio = CallAudio(shared.directory / f"{name}.wav", shared.silence, shared.clock)
+        self.dialler = Dialler()
+        self.call_id = ""
+        self.ended = False
+        self.end_code = 0
+        self._ended_by_us = False
+        self._connected_at: float | None = None
+        self._media_index: int | None = None
+        self._media_on = False
+        self._digits = DigitListener()
+        self._finished_streams: list[RtpReport] = []
+
+    def place(self, uri: str, headers: tuple[tuple[str, str], ...]) -> str:
+        """Send the INVITE and return its Call-ID. Raises pjsua2.Error."""
+        parameters = call_parameters()
+        for name, value in headers:
+            header = pj.SipHeader()
+            header.hName, header.hValue = name, value
+            parameters.txOption.headers.append(header)
+        self.shared.endpoint.prefer(self.codecs)
+        self.makeCall(uri, parameters)
+        self.call_id = self.getInfo().callIdString
+        return self.call_id
+
+    def respond(self, code: int) -> None:
+        """Answer the INVITE with ``code``. Raises pjsua2.Error."""
+        self.shared.endpoint.prefer(self.codecs)
+        self.answer(call_parameters(code))
+
+    def end(self, code: int = 0) -> None:
+        """End the call: CANCEL, BYE, or a refusal with ``code`` (603 when 0). Raises pjsua2.Error."""
+        if self.ended:
+            return
+        self._ended_by_us = True
+        self.hangup(call_parameters(code))
+
+    def hold(self, on: bool) -> None:
+        """Send the re-INVITE that holds or takes back the call. Raises pjsua2.Error."""
+        self.shared.endpoint.prefer(self.codecs)
+        parameters = call_parameters()
+        if on:
+            self.setHold(parameters)
+        else:
+            parameters.opt.flag = pj.PJSUA_CALL_UNHOLD
+            self.reinvite(parameters)
+
+    def transfer(self, uri: str) -> None:
+        """Send the REFER of a blind transfer. Raises pjsua2.Error."""
+        self.xfer(uri, pj.CallOpParam(True))
+
+    def press(self, press: Press) -> None:
+        """Send one RFC 4733 event. Raises pjsua2.Error, also when the far end takes none."""
+        parameters = pj.CallSendDtmfParam()
+        parameters.method = pj.PJSUA_DTMF_METHOD_RFC2833
+        parameters.digits = press.digit
+        parameters.duration = press.tone_ms
+        self.sendDtmf(parameters)
+
+    def statistics(self) -> RtpReport | None:
+        """RTP figures as of now, over all streams of the call; None when it had no media."""
+        running = [] if self._media_index is None or self.ended else [rtp_report(self, self._media_index)]
+        return total(self._finished_streams + running)
+
+    @guarded
+    def onCallState(self, prm: pj.OnCallStateParam) -> None:
+        info = self.getInfo()
+        self.call_id = info.callIdString or self.call_id
+        if info.state == pj.PJSIP_INV_STATE_CONFIRMED:
+            self._connected_at = monotonic()
+            self._emit(CallConnected, at=self._connected_at)
+        elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            self._over(info)
+
+    @guarded
+    def onCallTsxState(self, prm: pj.OnCallTsxStateParam) -> None:
+        if prm.e.type != pj.PJSIP_EVENT_TSX_STATE or self._connected_at is not None:
+            return
+        state = prm.e.body.tsxState
+        transaction = state.tsx
+        if (
+            state.type == pj.PJSIP_EVENT_RX_MSG
+            and transaction.role == pj.PJSIP_ROLE_UAC
+            and transaction.method == "INVITE"
+            and 100 <= transaction.statusCode < 200
+        ):
+            self._emit(CallProgress, code=int(transaction.statusCode), reason=transaction.statusText)
+
+    @guarded
+    def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:
+        # pjsua2 hands out pointers into ``info``: it must outlive what is read from it.
+        info = self.getInfo()
+        for media in info.media:
+            if media.type != pj.PJMEDIA_TYPE_AUDIO:
+                continue
+            if media.status in (pj.PJSUA_CALL_MEDIA_NONE, pj.PJSUA_CALL_MEDIA_ERROR):
+                self._media_on = False
+                self.audio.detach()
+                continue
+            self._media_index = media.index
+            self.audio.attach(self.getAudioMedia(media.index))
+            was_on, self._media_on = self._media_on, media.status == pj.PJSUA_CALL_MEDIA_ACTIVE
+            if self._media_on and not was_on:
+                self._emit(
+                    MediaActive,
+                    codec=self.getStreamInfo(media.index).codecName.lower(),
+                    recording=str(self.audio.recording),
+                    recording_started_at=self.audio.started_at,
+                    sample_rate_hz=BRIDGE_RATE_HZ,
+                )
+
+    @guarded
+    def onStreamDestroyed(self, prm: pj.OnStreamDestroyedParam) -> None:
+        # The last moment at which pjsua2 can tell the stream's figures.
+        if self._media_index is not None:
+            self._finished_streams.append(rtp_report(self, self._media_index))
+            self._media_index = None
+        self.audio.detach()
+
+    @guarded
+    def onDtmfEvent(self, prm: pj.OnDtmfEventParam) -> None:
+        self._report_digits(
+            self._digits.heard(prm.digit, int(prm.duration), int(prm.flags)),
+            _METHOD_NAMES.get(prm.method, ""),
+        )
+
+    @guarded
+    def onCallSdpCreated(self, prm: pj.OnCallSdpCreatedParam) -> None:
+        if not prm.remSdp.wholeSdp:
+            prm.sdp.wholeSdp = shape_offer(prm.sdp.wholeSdp)
+
+    @guarded
+    def onCallRxOffer(self, prm: pj.OnCallRxOfferParam) -> None:
+        self.shared.endpoint.prefer(self.codecs)
+
+    @guarded
+    def onCallTxOffer(self, prm: pj.OnCallTxOfferParam) -> None:
+        self.shared.endpoint.prefer(self.codecs)
+
+    @guarded
+    def onCallTransferRequest(self, prm: pj.OnCallTransferRequestParam) -> None:
+        # Nobody would own the call that pjsua2 makes by itself when it follows a REFER.
+        prm.statusCode = pj.PJSIP_SC_DECLINE
+
+    @guarded
+    def onCallReplaceRequest(self, prm: pj.OnCallReplaceRequestParam) -> None:
+        prm.statusCode = pj.PJSIP_SC_DECLINE
+
+    @guarded
+    def onCallTransferStatus(self, prm: pj.OnCallTransferStatusParam) -> None:
+        self._emit(TransferProgress, code=int(prm.statusCode), final=bool(prm.finalNotify))
+
+    def _over(self, info: pj.CallInfo) -> None:
+        if self.ended:
+            return
+        self.ended = True
+        self.end_code = int(info.lastStatusCode)
+        now = monotonic()
+        self.dialler.clear()
+        self._report_digits(self._digits.finish(), _METHOD_NAMES[pj.PJSUA_DTMF_METHOD_RFC2833])
+        self.audio.close()
+        event = CallEnded(
+            phone=self.phone,
+            call=self.name,
+            at=now,
+            call_id=self.call_id,
+            code=self.end_code,
+            reason=info.lastReason,
+            by_us=self._ended_by_us,
+            connected_s=now - self._connected_at if self._connected_at is not None else 0.0,
+            recording=self.audio.recording_path,
+            rtp=total(self._finished_streams),
+        )
+        self.shared.tasks.append(self._report_end(event))
+
+    def _report_end(self, event: CallEnded) -> Iterator[None]:
+        """Emit the event when the recording is closed, which the bridge does at its next tick."""
+        deadline = event.at + RECORDING_DEADLINE_S
+        while not self.audio.complete() and monotonic() < deadline:
+            yield
+        self.shared.emit(event)
+
+    def _report_digits(self, presses: list[HeardDigit], method: str) -> None:
+        for press in presses:
+            self._emit(DigitHeard, digit=press.digit, duration_ms=press.duration_ms, method=method)
+
+    def _emit(self, kind: type[Event], **values: Any) -> None:
+        self.shared.emit(kind(phone=self.phone, call=self.name, **values))  # type: ignore[call-arg]

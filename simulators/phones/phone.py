@@ -1,0 +1,177 @@
+"""A phone: one SIP user agent with its own address, transport and account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from time import monotonic
+
+import pjsua2 as pj
+
+from harness.errors import HarnessMisuse, Inconclusive
+from simulators.phones.call import PhoneCall, Shared, guarded
+from simulators.phones.headers import header_value, name_addr, parse_identity
+from simulators.phones.protocol import CallIncoming, Codec, PhoneSettings, Registered, Registration
+
+UNREGISTER_DEADLINE_S = 2.0
+
+_TRANSPORTS = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP}
+
+
+class Phone(pj.Account):
+    """A phone that is switched on. ``address`` is its SIP ``ip:port``."""
+
+    def __init__(self, shared: Shared, settings: PhoneSettings) -> None:
+        super().__init__()
+        self.shared = shared
+        self.settings = replace(settings, codecs=usable_codecs(shared, settings.codecs))
+        self._call_count = 0
+        self._registered = False
+        self._unregistering = False
+        self._transport = self._open_transport()
+        self.address = shared.endpoint.transportGetInfo(self._transport).localName
+        try:
+            self.create(_account_config(self.settings, self._transport), False)
+        except pj.Error as error:
+            shared.endpoint.transportClose(self._transport)
+            raise Inconclusive(f"phone {settings.phone}: {error.reason}") from error
+        shared.endpoint.accounts[self.address] = self.getId()
+        shared.endpoint.codecs_of_account[self.getId()] = self.settings.codecs
+        shared.endpoint.note(f"phone {settings.user} at {self.address}")
+
+    @property
+    def name(self) -> str:
+        return self.settings.phone
+
+    def place(
+        self, call_name: str, uri: str, codecs: tuple[Codec, ...], headers: tuple[tuple[str, str], ...]
+    ) -> PhoneCall:
+        """Send an INVITE. Raises pjsua2.Error, or Inconclusive when no codec is at hand."""
+        chosen = usable_codecs(self.shared, codecs) if codecs else self.settings.codecs
+        call = PhoneCall(self.shared, self, self.name, call_name, chosen)
+        call.audio.play(self.settings.plays, True)
+        call.place(uri, headers)
+        self.shared.calls[call_name] = call
+        return call
+
+    def switch_off(self) -> Iterator[None]:
+        """End calls, unregister and close the transport; each step waits a bounded time."""
+        for call in list(self.shared.calls.values()):
+            if call.phone == self.name:
+                call.end()
+        if self._registered:
+            self._unregistering = True
+            deadline = monotonic() + UNREGISTER_DEADLINE_S
+            self.setRegistration(False)
+            while self._registered and monotonic() < deadline:
+                yield
+        endpoint = self.shared.endpoint
+        endpoint.accounts.pop(self.address, None)
+        endpoint.codecs_of_account.pop(self.getId(), None)
+        self.shutdown()
+        # pjsip keeps the socket until the transactions that use it (BYE) are over.
+        endpoint.transportClose(self._transport)
+
+    @guarded
+    def onRegState(self, prm: pj.OnRegStateParam) -> None:
+        self._registered = prm.code // 100 == 2 and prm.expiration > 0
+        if not self._unregistering:
+            self.shared.emit(Registered(phone=self.name, code=int(prm.code), reason=prm.reason))
+
+    @guarded
+    def onIncomingCall(self, prm: pj.OnIncomingCallParam) -> None:
+        self._call_count += 1
+        name = f"{self.name}-{self._call_count}"
+        invite = prm.rdata.wholeMsg
+        call = PhoneCall(self.shared, self, self.name, name, self.settings.codecs, prm.callId)
+        call.call_id = call.getInfo().callIdString
+        self.shared.calls[name] = call
+        try:
+            call.audio.play(self.settings.plays, True)
+        except HarnessMisuse:
+            # It was fine when the phone was switched on; a call without voice is still a call.
+            call.audio.play("", True)
+        call.respond(pj.PJSIP_SC_RINGING)
+        caller = parse_identity(header_value(invite, "From"))
+        self.shared.emit(
+            CallIncoming(
+                phone=self.name,
+                call=name,
+                call_id=call.call_id,
+                from_user=caller.user,
+                from_display=caller.display,
+                asserted=header_value(invite, "P-Asserted-Identity"),
+                invite=invite,
+            )
+        )
+
+    def _open_transport(self) -> int:
+        registration = self.settings.registration
+        protocol = registration.transport if registration is not None else "udp"
+        if protocol not in _TRANSPORTS:
+            raise Inconclusive(
+                f"phone {self.name}: transport {protocol!r} is not one of {', '.join(_TRANSPORTS)}"
+            )
+        config = pj.TransportConfig()
+        config.boundAddress = self.settings.address
+        config.port = 0
+        try:
+            return int(self.shared.endpoint.transportCreate(_TRANSPORTS[protocol], config))
+        except pj.Error as error:
+            raise Inconclusive(
+                f"phone {self.name}: no {protocol.upper()} port at {self.settings.address}: {error.reason}"
+            ) from error
+
+
+def usable_codecs(shared: Shared, wanted: tuple[Codec, ...]) -> tuple[Codec, ...]:
+    """Those of ``wanted`` that this build has, in the same order. Raises Inconclusive when none is left."""
+    usable = tuple(codec for codec in wanted if codec in shared.endpoint.codecs)
+    if not usable:
+        raise Inconclusive(
+            f"this build of pjsua2 has none of the codecs {', '.join(wanted) or '(none asked for)'}"
+        )
+    return usable
+
+
+def _account_config(settings: PhoneSettings, transport: int) -> pj.AccountConfig:
+    config = pj.AccountConfig()
+    config.idUri = name_addr(settings.display_name, settings.user, settings.domain)
+    config.sipConfig.transportId = transport
+    if settings.registration is not None:
+        _add_registration(config, settings.registration)
+
+    nat = config.natConfig
+    nat.iceEnabled = False
+    nat.contactRewriteUse = 0
+    nat.viaRewriteUse = 0
+    nat.sdpNatRewriteUse = 0
+    nat.sipOutboundUse = 0
+    nat.udpKaIntervalSec = 0
+
+    media = config.mediaConfig
+    media.transportConfig.boundAddress = settings.address
+    media.transportConfig.port = 0
+    # SDES and DTLS-SRTP are switched on here: srtpUse, srtpSecureSignaling, srtpOpt.
+    media.srtpUse = 0
+    media.srtpSecureSignaling = 0
+    media.rtcpMuxEnabled = False
+    media.streamKaEnabled = False
+    # A "codec lock" is an UPDATE or re-INVITE by us after an answer with several codecs.
+    media.lockCodecEnabled = False
+
+    config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_INACTIVE
+    config.callConfig.prackUse = pj.PJSUA_100REL_NOT_USED
+    config.presConfig.publishEnabled = False
+    config.mwiConfig.enabled = False
+    return config
+
+
+def _add_registration(config: pj.AccountConfig, registration: Registration) -> None:
+    parameter = "" if registration.transport == "udp" else f";transport={registration.transport}"
+    config.regConfig.registrarUri = f"sip:{registration.registrar}{parameter}"
+    config.regConfig.registerOnAdd = True
+    config.regConfig.timeoutSec = registration.expires_s
+    # One REGISTER, one result: who asked for the registration decides about another try.
+    config.regConfig.retryIntervalSec = 0
+    credentials = pj.AuthCredInfo("digest", "*", registration.username, 0, registration.password)
+    config.sipConfig.authCreds.append(credentials)

@@ -1,0 +1,65 @@
+"""RTP and RTCP figures of a call, read from pjsua2 (RFC 3550)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pjsua2 as pj
+
+from simulators.phones.protocol import RtpReport
+
+
+def rtp_report(call: pj.Call, media_index: int) -> RtpReport:
+    """Figures of a running stream. Raises pjsua2.Error when there is none."""
+    # pjsua2 hands out pointers into these two: they must outlive what is read from them.
+    stream = call.getStreamInfo(media_index)
+    figures = call.getStreamStat(media_index)
+    statistics = figures.rtcp
+    transport = call.getMedTransportInfo(media_index)
+    received, sent = statistics.rxStat, statistics.txStat
+    parameters = stream.audCodecParam
+    frame_ms = parameters.info.frameLen
+    return RtpReport(
+        codec=stream.codecName.lower(),
+        clock_rate_hz=stream.codecClockRate,
+        payload_type=stream.txPt,
+        ptime_ms=frame_ms * parameters.setting.frmPerPkt,
+        local=transport.localRtpName,
+        remote=stream.remoteRtpAddress,
+        received_packets=received.pkt,
+        received_bytes=received.bytes,
+        received_lost=received.loss,
+        received_discarded=received.discard,
+        received_reordered=received.reorder,
+        received_jitter_ms=received.jitterUsec.mean / 1000,
+        sent_packets=sent.pkt,
+        sent_bytes=sent.bytes,
+        sent_lost=sent.loss,
+        sent_jitter_ms=sent.jitterUsec.mean / 1000,
+        round_trip_ms=statistics.rttUsec.mean / 1000,
+    )
+
+
+_COUNTS = (
+    "received_packets",
+    "received_bytes",
+    "received_lost",
+    "received_discarded",
+    "received_reordered",
+    "sent_packets",
+    "sent_bytes",
+    "sent_lost",
+)
+
+
+def total(reports: Sequence[RtpReport]) -> RtpReport | None:
+    """One report for all streams that a call had one after the other (hold, re-INVITE), oldest first.
+
+    Counts are added; codec, addresses, jitter and round trip are those of the latest stream.
+    """
+    if not reports:
+        return None
+    return replace(
+        reports[-1], **{name: sum(getattr(report, name) for report in reports) for name in _COUNTS}
+    )
