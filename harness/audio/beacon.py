@@ -37,12 +37,13 @@ FRAME_S = 0.08
 HOP_S = 0.02
 
 STRANGER_BELOW_DB = 30.0
-STRANGER_MINIMUM_S = 0.3
+STRANGER_MINIMUM_S = 0.4
+"""A voice or a melody stays on a beacon's frequency for 0.25 s at most (measured on all our prompts)."""
 
 _BESIDE_HZ = 3 / FRAME_S
 _PROMINENCE_DB = 6.0
 _FAINTEST_DBOV = -65.0
-_STEADY_HZ = 5.0
+_STEADY_HZ = 3.0
 _SHORTEST_RUN = 5
 _LONGEST_BRIDGE = 20
 _BRIDGE_BELOW_DB = 20.0
@@ -52,12 +53,13 @@ _BRIDGE_BELOW_DB = 20.0
 class HeardBeacon:
     """One beacon in a recording.
 
-    ``heard_s`` is how long in all, ``first_s`` and ``last_s`` when it began and ended, ``share`` the
+    ``heard_s`` is how long in all, ``longest_s`` how long at a stretch, ``first_s`` and ``last_s`` when it began and ended, ``share`` the
     share of the whole recording, ``level_dbov`` its level while it was heard.
     """
 
     frequency_hz: int
     heard_s: float
+    longest_s: float
     first_s: float
     last_s: float
     share: float
@@ -123,7 +125,7 @@ class BeaconReport:
     ) -> tuple[HeardBeacon, ...]:
         """Beacons that do not belong here: cross-talk.
 
-        Counted when heard for ``minimum_s`` and not more than ``below_db`` below the strongest of our
+        Counted when heard for ``minimum_s`` at a stretch and not more than ``below_db`` below the strongest of our
         own; when none of our own is heard, at any level.
         """
         own = {own_hz} if isinstance(own_hz, int) else set(own_hz or ())
@@ -132,7 +134,7 @@ class BeaconReport:
         return tuple(
             beacon
             for beacon in self.beacons
-            if beacon.frequency_hz not in own and beacon.heard_s >= minimum_s and beacon.level_dbov >= least
+            if beacon.frequency_hz not in own and beacon.longest_s >= minimum_s and beacon.level_dbov >= least
         )
 
 
@@ -268,6 +270,7 @@ def _heard_beacon(
     return HeardBeacon(
         frequency_hz=frequency_hz,
         heard_s=heard_s,
+        longest_s=max(end - start for start, end in runs(heard)) * HOP_S,
         first_s=float(at[0]) * HOP_S + beside_centre_s,
         last_s=float(at[-1]) * HOP_S + FRAME_S - beside_centre_s,
         share=at.size / heard.size,

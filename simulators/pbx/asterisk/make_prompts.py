@@ -1,0 +1,209 @@
+"""Make the reference PBX's prompts: ``python -m simulators.pbx.asterisk.make_prompts``.
+
+Needs espeak-ng (Debian: ``apt-get install espeak-ng``); nothing else in the project does, because its
+output is committed. A prompt is recognised by its samples, so every phone system that is to be checked with
+it must play these very files: making them anew means installing them anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.audio.levels import Samples, frame_levels, to_level
+from harness.audio.wav import read_recording, read_reference, resample, write_wav
+
+PROMPTS = Path(__file__).parent / "prompts"
+RATE_HZ = 8000
+LEVEL_DBOV = -20.0
+EDGE_S = 0.1
+"""Silence before and after the words: the files start and end alike, whatever espeak-ng leaves there."""
+PAUSE_S = 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said, by which of espeak-ng's voices, at how many words per minute."""
+
+    voice: str
+    text: str
+    words_per_minute: int = 155
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One file. ``language`` is empty when it belongs to none."""
+
+    file: str
+    language: str
+    parts: tuple[Words, ...]
+
+
+def _spoken(language: str, name: str, voice: str, text: str) -> Prompt:
+    return Prompt(f"{language}/{name}.wav", language, (Words(voice, text),))
+
+
+# Prompts of one language share as few words as their meaning allows: what two have in common cannot tell
+# them apart.
+SPOKEN: tuple[Prompt, ...] = (
+    _spoken(
+        "en", "greeting", "en-us+f2",
+        "Thank you for calling Acme support. We will connect you with the next free agent.",
+    ),
+    _spoken(
+        "en", "after_hours", "en-us+m3",
+        "Our office is closed right now. Opening hours are nine to six, Monday through Friday.",
+    ),
+    _spoken(
+        "en", "no_agent", "en-us+f4",
+        "Nobody can take your call at the moment. Please leave a message after the tone.",
+    ),
+    _spoken(
+        "en", "not_in_service", "en-us+m1",
+        "The number you have dialled is not in service. Check it and try again.",
+    ),
+    _spoken("en", "busy", "en-us+f3", "All lines are occupied. Stay on hold, somebody answers soon."),
+    _spoken("en", "voicemail_thanks", "en-us+m7", "Message saved. You will hear from us tomorrow. Goodbye."),
+    _spoken(
+        "es", "greeting", "es+f2",
+        "Gracias por llamar a soporte de Acme. Le comunicamos con el primer agente libre.",
+    ),
+    _spoken(
+        "es", "after_hours", "es-419+m3",
+        "La oficina está cerrada. Nuestro horario es de nueve a seis, de lunes a viernes.",
+    ),
+    _spoken(
+        "es", "no_agent", "es-419+f4",
+        "Nadie puede atender su llamada en este momento. Deje un mensaje después del tono.",
+    ),
+    _spoken(
+        "es", "not_in_service", "es+m1",
+        "El número marcado no existe. Compruebe las cifras y vuelva a intentarlo.",
+    ),
+    _spoken("es", "busy", "es+f3", "Todas las líneas están ocupadas. Espere, por favor, enseguida hablamos."),
+    _spoken("es", "voicemail_thanks", "es-419+m7", "Recado guardado. Mañana tendrá noticias nuestras. Adiós."),
+    _spoken(
+        "fr", "greeting", "fr+f2",
+        "Merci d'appeler l'assistance Acme. Nous vous passons le premier conseiller disponible.",
+    ),
+    _spoken(
+        "fr", "after_hours", "fr+m3",
+        "Nos bureaux sont fermés. Ils ouvrent de neuf heures à dix-huit heures, du lundi au vendredi.",
+    ),
+    _spoken(
+        "fr", "no_agent", "fr-be+f4",
+        "Personne ne peut prendre votre appel pour l'instant. Laissez un message après le bip.",
+    ),
+    _spoken(
+        "fr", "not_in_service", "fr+m1",
+        "Ce numéro n'est pas attribué. Veuillez vérifier et recomposer.",
+    ),
+    _spoken("fr", "busy", "fr-be+f3", "Toutes les lignes sont prises. Restez en attente, on vous répond bientôt."),
+    _spoken("fr", "voicemail_thanks", "fr-be+m7", "C'est enregistré. Vous aurez une réponse demain. Au revoir."),
+    Prompt(
+        "language_menu.wav", "",
+        (
+            Words("en-us+f2", "For English, press one."),
+            Words("es+f2", "Para español, marque dos."),
+            Words("fr+f2", "Pour le français, tapez trois."),
+        ),
+    ),
+)  # fmt: skip
+
+MUSIC_TEXT = "hold music"
+NOTE_S = 0.24
+MELODY = (
+    0, 4, 7, 12, 7, 4, 2, 5, 9, 14, 9, 5, -1, 2, 7, 11, 7, 2, 0, 4, 9, 12, 16, 12,
+    5, 9, 12, 17, 12, 9, 7, 11, 14, 19, 14, 11, 4, 7, 12, 16, 12, 7, 0, -5, -8, -12, 0, 0,
+    -3, 0, 4, 9, 4, 0, -7, -3, 0, 5, 0, -3, 2, 5, 9, 5, 2, -3, -5, -1, 2, 7, 2, -1,
+    0, 7, 4, 12, 9, 16, 14, 11, 7, 2, 5, -1, 0, 4, -3, 9, 7, 5,
+)  # fmt: skip
+"""Semitones above the key note, one after the other; no stretch of it comes twice."""
+KEY_HZ = 207.0
+OVERTONES = (1.0, 0.45, 0.2)
+
+
+def music() -> Samples:
+    """A plucked melody. Every note glides and dies away, so that none of its tones stays at one frequency
+    as a tone beacon does."""
+    length = round(NOTE_S * RATE_HZ)
+    t = np.arange(2 * length) / RATE_HZ
+    melody = np.zeros(length * (len(MELODY) + 1))
+    for position, semitones in enumerate(MELODY):
+        start_hz = KEY_HZ * 2 ** (semitones / 12)
+        # More than a semitone of slide in each note, in turn upwards and downwards.
+        slide = 1.0 + (0.08 if position % 2 else -0.08) * t / t[-1]
+        phase = 2 * np.pi * np.cumsum(start_hz * slide) / RATE_HZ
+        pluck = np.minimum(t / 0.008, 1.0) * np.exp(-t * 7.0) * np.minimum((t[-1] - t) / 0.03, 1.0)
+        note = sum(level * np.sin(n * phase) for n, level in enumerate(OVERTONES, start=1))
+        melody[position * length : (position + 2) * length] += pluck * note
+    return melody.astype(np.float32)
+
+
+def speak(words: Words) -> Samples:
+    """espeak-ng's rendering, without the silence around it, at ``RATE_HZ``."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "spoken.wav"
+        command = ["espeak-ng", "-v", words.voice, "-s", str(words.words_per_minute), "-w", str(path), words.text]
+        subprocess.run(command, check=True, capture_output=True)
+        sound = read_recording(path)
+    spoken = resample(sound.mono, sound.rate_hz, RATE_HZ)
+    loud = np.flatnonzero(frame_levels(spoken, RATE_HZ, 0.01) > -45.0)
+    step = RATE_HZ // 100
+    return spoken[loud[0] * step : (loud[-1] + 1) * step]
+
+
+def render(prompt: Prompt) -> Samples:
+    """The prompt's samples at ``LEVEL_DBOV``."""
+    edge, pause = (np.zeros(round(s * RATE_HZ), dtype=np.float32) for s in (EDGE_S, PAUSE_S))
+    pieces = [edge]
+    for number, words in enumerate(prompt.parts):
+        pieces += [pause] if number else []
+        pieces.append(to_level(speak(words), LEVEL_DBOV, RATE_HZ))
+    return np.concatenate([*pieces, edge])
+
+
+def manifest_entry(file: str, language: str, text: str) -> str:
+    """What is known of one file, as TOML."""
+    path = PROMPTS / file
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    fields = {
+        "file": file,
+        "language": language,
+        "text": text,
+        "sha256": digest,
+        "seconds": round(read_reference(path).seconds, 3),
+    }
+    # A JSON string or number is a TOML one, too.
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()]
+    return "\n".join(["[[prompt]]", *lines])
+
+
+def main() -> int:
+    """Write all prompts and their manifest."""
+    if shutil.which("espeak-ng") is None:
+        print("espeak-ng is missing: apt-get install espeak-ng", file=sys.stderr)
+        return 2
+    entries = []
+    for prompt in SPOKEN:
+        write_wav(PROMPTS / prompt.file, render(prompt), RATE_HZ)
+        entries.append(manifest_entry(prompt.file, prompt.language, " ".join(p.text for p in prompt.parts)))
+        print(prompt.file)
+    write_wav(PROMPTS / "music.wav", to_level(music(), LEVEL_DBOV, RATE_HZ), RATE_HZ)
+    entries.append(manifest_entry("music.wav", "", MUSIC_TEXT))
+    print("music.wav")
+    heading = "# Made by make_prompts.py. The prompts are recognised by their samples: play these very files."
+    (PROMPTS / "manifest.toml").write_text("\n\n".join([heading, *entries]) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
