@@ -1,0 +1,157 @@
+"""What the doctor finds, and whether it says what to do."""
+
+import json
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from harness.target import Target, load_target
+from trunkproof.doctor import Check, doctor, exit_code, machine, network, phones, providers, render
+
+WELL = Check("this", True, "fine")
+POOR = Check("that", None, "less than could be", "do better")
+BAD = Check("other", False, "broken", "mend it")
+
+
+@pytest.mark.parametrize(("checks", "code"), [([], 0), ([WELL], 0), ([WELL, POOR], 0), ([POOR, BAD], 2)])
+def test_only_a_failed_check_makes_a_run_impossible(checks: list[Check], code: int):
+    assert exit_code(checks) == code
+
+
+def test_the_table_shows_every_finding_and_every_advice():
+    text = render([WELL, POOR, BAD])
+    for part in (
+        "ok",
+        "this",
+        "fine",
+        "warn",
+        "→ do better",
+        "FAIL",
+        "broken",
+        "→ mend it",
+        "No run is possible",
+    ):
+        assert part in text
+    assert "\x1b" not in text
+    assert "A run is possible." in render([WELL, POOR])
+
+
+def test_on_this_machine_everything_that_is_not_well_comes_with_advice():
+    checks = doctor(load_target("reference"), bindings=[])
+    names = [check.name for check in checks]
+    assert {"Python", "pjsua2", "disk space", "reference PBX", "faketime"} <= set(names)
+    assert all(check.advice for check in checks if check.ok is not True)
+
+
+def test_the_probes_answer_is_found_among_log_lines():
+    facts = {"version": "2.17", "codecs": ["opus/48000/2", "PCMU/8000/1"], "max_calls": 512}
+    found = phones.read_answer(f"20:40 pjlib initialized\ntrunkproof-facts {json.dumps(facts)}\nbye\n")
+    assert found == phones.Pjsua2("2.17", ("opus/48000/2", "PCMU/8000/1"), 512)
+    assert all(check.ok for check in phones.judge(found))
+
+
+def test_the_published_wheel_is_judged_usable_but_without_opus():
+    facts = {"version": "2.15.1", "codecs": ["PCMU/8000/1"], "max_calls": None}
+    found = phones.read_answer(f"trunkproof-facts {json.dumps(facts)}")
+    checks = {check.name: check for check in phones.judge(found)}
+    assert "4 calls" in checks["pjsua2"].detail
+    assert checks["codecs"].ok is None
+    assert "no Opus" in checks["codecs"].detail
+
+
+def test_a_pjsua2_that_does_not_load_makes_a_run_impossible():
+    assert exit_code(phones.judge("ModuleNotFoundError: No module named 'pjsua2'")) == 2
+    assert exit_code(phones.judge(phones.read_answer("nothing"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "chosen"),
+    [
+        ({"rootfs": True, "docker": True, "local": True}, "auto", "rootfs"),
+        ({"rootfs": False, "docker": True, "local": True}, "auto", "docker"),
+        ({"rootfs": False, "docker": False, "local": True}, "auto", "local"),
+        ({"rootfs": True, "docker": True, "local": False}, "docker", "docker"),
+        ({"rootfs": True, "docker": False, "local": False}, "docker", None),
+        ({"rootfs": False, "docker": False, "local": False}, "auto", None),
+    ],
+)
+def test_which_provider_a_run_takes(found: dict[str, bool], wanted: str, chosen: str | None):
+    assert providers.choose(found, wanted) == chosen
+    assert exit_code(providers.judge(found, wanted)) == (0 if chosen else 2)
+
+
+def test_a_port_in_use_is_named_with_its_transport():
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        check = network.addresses_free([network.Binding("127.0.0.1", port)])
+        assert check.ok is False
+        assert f"127.0.0.1:{port} over TCP is in use" in check.detail
+    assert network.addresses_free([network.Binding("127.0.0.1", port)]).ok is True
+
+
+def test_an_address_of_another_machine_is_named():
+    check = network.addresses_free([network.Binding("192.0.2.1", 5060)])
+    assert check.ok is False
+    assert "192.0.2.1 is not an address of this machine" in check.detail
+
+
+def test_the_reference_target_binds_trunk_phones_and_pbx():
+    target = load_target("reference")
+    bindings = network.bindings_of(target)
+    assert network.Binding(target.pbx.host, 5060) in bindings
+    assert {network.Binding(address, 5060) for address in target.trunk.addresses} <= set(bindings)
+    assert {network.Binding(address, 0) for address in target.phones.addresses} <= set(bindings)
+
+
+def external(port: int) -> Target:
+    target = load_target("reference")
+    pbx = target.pbx.model_copy(update={"adapter": "external", "host": "127.0.0.1", "port": port})
+    trunk = target.trunk.model_copy(update={"addresses": ["127.0.0.1"]})
+    return target.model_copy(update={"pbx": pbx, "trunk": trunk})
+
+
+@pytest.mark.parametrize(
+    ("answer", "ok", "detail"),
+    [(b"SIP/2.0 200 OK\r\n\r\n", True, "'200 OK'"), (b"HTTP/1.1 400 Bad Request\r\n\r\n", False, "not SIP")],
+)
+def test_a_users_pbx_is_asked_by_options(answer: bytes, ok: bool, detail: str):
+    requests: list[bytes] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as pbx:
+        pbx.bind(("127.0.0.1", 0))
+
+        def serve() -> None:
+            request, peer = pbx.recvfrom(4096)
+            requests.append(request)
+            pbx.sendto(answer, peer)
+
+        server = threading.Thread(target=serve)
+        server.start()
+        check = network.answers_sip(external(pbx.getsockname()[1]))
+        server.join(5)
+    assert check.ok is ok
+    assert detail in check.detail
+    assert requests[0].startswith(b"OPTIONS sip:127.0.0.1:")
+
+
+def test_a_users_pbx_that_is_not_there_is_a_failure_with_advice():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    check = network.answers_sip(external(port))
+    assert check.ok is False
+    assert check.advice
+
+
+def test_only_orphans_of_ours_are_leftovers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("TRUNKPROOF_CACHE", str(tmp_path))
+    simulator = ["python", "-m", "harness.child", "simulators.trunk:main", "7"]
+    engine = ["dockerd", f"--data-root={tmp_path}/trunkproof/docker/data"]
+    assert machine.is_leftover(simulator, orphan=True)
+    assert machine.is_leftover(engine, orphan=True)
+    assert not machine.is_leftover(simulator, orphan=False)
+    assert not machine.is_leftover(["dockerd"], orphan=True)
+    assert not machine.is_leftover([], orphan=True)
