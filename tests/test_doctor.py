@@ -152,6 +152,7 @@ def test_only_orphans_of_ours_are_leftovers(monkeypatch: pytest.MonkeyPatch, tmp
     engine = ["dockerd", f"--data-root={tmp_path}/trunkproof/docker/data"]
     assert machine.is_leftover(simulator, orphan=True)
     assert machine.is_leftover(engine, orphan=True)
+    assert machine.is_leftover(["asterisk", "-f"], orphan=True, root=f"{tmp_path}/trunkproof/rootfs/sid-1")
     assert not machine.is_leftover(simulator, orphan=False)
     assert not machine.is_leftover(["dockerd"], orphan=True)
     assert not machine.is_leftover([], orphan=True)

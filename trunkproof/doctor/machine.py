@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -61,9 +62,7 @@ def disk_space() -> Check:
 
 def leftovers() -> Check:
     """Processes of an earlier run that outlived it."""
-    found = [
-        (pid, name) for pid, name, command, orphan in _processes() if is_leftover(command, orphan=orphan)
-    ]
+    found = list(_leftovers())
     if not found:
         return Check("earlier runs", True, "nothing left running")
     listed = ", ".join(f"{name} (pid {pid})" for pid, name in found)
@@ -71,20 +70,27 @@ def leftovers() -> Check:
     return Check("earlier runs", None, f"still running: {listed}", f"kill {ids}")
 
 
-def is_leftover(command: Sequence[str], *, orphan: bool) -> bool:
+def is_leftover(command: Sequence[str], *, orphan: bool, root: str = "/") -> bool:
     """Whether a process with this command line is one of ours whose run is dead.
 
-    ``orphan``: its parent is gone, so that the machine's first process has adopted it.
+    ``orphan``: its parent is gone, so that the machine's first process has adopted it. ``root``: what it
+    sees as the root directory.
     """
     ours = str(cache.cache_dir())
     named = any(argument.startswith(ours) or f"={ours}" in argument for argument in command)
-    return orphan and (named or _SIMULATOR in command)
+    return orphan and (named or root.startswith(ours) or _SIMULATOR in command)
 
 
-def _processes() -> Iterator[tuple[int, str, list[str], bool]]:
+def _leftovers() -> Iterator[tuple[int, str]]:
+    """Process id and name of each."""
     for process in psutil.process_iter(["pid", "name", "cmdline", "ppid"]):
         facts = process.info
-        yield facts["pid"], facts["name"] or "", facts["cmdline"] or [], facts["ppid"] in _ADOPTERS
+        root = "/"
+        # Other users' processes don't tell.
+        with suppress(OSError):
+            root = str(Path(f"/proc/{facts['pid']}/root").readlink())
+        if is_leftover(facts["cmdline"] or [], orphan=facts["ppid"] in _ADOPTERS, root=root):
+            yield facts["pid"], facts["name"] or "?"
 
 
 def faketime_library(root: Path | None) -> Path | None:
