@@ -15,12 +15,13 @@ help:
 run: bootstrap
 	@.venv/bin/trunkproof run $(ARGS)
 
-# All three always run, so that one look shows everything that is wrong. pytest comes last: its closing
+# All always run, so that one look shows everything that is wrong. pytest comes last: its closing
 # line then ends the output.
 test: bootstrap-test
 	@failed=0; \
 	$(PY) -m ruff check . || failed=1; \
 	$(PY) -m mypy || failed=1; \
+	.venv/bin/lint-imports || failed=1; \
 	$(PY) -m pytest tests $(ARGS) || failed=1; \
 	exit $$failed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 import time
@@ -74,5 +75,7 @@ class Progress:
                     f"{name} {state} ({self._now() - since:.0f} s)"
                     for name, (state, since) in self._under_way.items()
                 ]
-                self._stream.write(f"{_CLEAR_LINE}       {' · '.join(parts)}"[:150])
+                # A line that wrapped could not be cleared.
+                room = shutil.get_terminal_size().columns - 1
+                self._stream.write(f"{_CLEAR_LINE}{'         ' + ' · '.join(parts):.{room}}")
                 self._stream.flush()
