@@ -26,7 +26,7 @@ class TrunkproofError(Exception):
         return self.message
 
 
-class PbxFault(TrunkproofError):
+class PbxFault(TrunkproofError, AssertionError):
     """The target did something wrong, and there is evidence for it."""
 
     exit_code = 1

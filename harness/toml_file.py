@@ -23,7 +23,9 @@ def load_model(path: Path, model: type[ModelT]) -> ModelT:
     except FileNotFoundError:
         near = difflib.get_close_matches(path.name, [p.name for p in _siblings(path)], n=1)
         raise HarnessMisuse(
-            "there is no such file", where=path, suggestion=f"did you mean {path.parent / near[0]}?" if near else ""
+            "there is no such file",
+            where=path,
+            suggestion=f"did you mean {path.parent / near[0]}?" if near else "",
         ) from None
     except (OSError, UnicodeDecodeError) as unreadable:
         raise HarnessMisuse(f"cannot be read: {unreadable}", where=path) from None
@@ -40,7 +42,8 @@ def parse_model(text: str, model: type[ModelT], *, where: str) -> ModelT:
         return model.model_validate(data)
     except ValidationError as invalid:
         error = invalid.errors()[0]
-        line = _line_of(text, error["loc"])
+        # A missing key has no line of its own: show where its table begins.
+        line = _line_of(text, error["loc"][:-1] if error["type"] == "missing" else error["loc"])
         raise HarnessMisuse(
             _message(error), where=f"{where}:{line}" if line else where, suggestion=_suggestion(error, model)
         ) from None

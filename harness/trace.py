@@ -73,11 +73,15 @@ class SipTraceWriter:
         self._file.close()
 
 
-def read_trace(path: Path) -> Iterator[SipTraceEntry]:
-    """Entries of a trace file in the order written; a half-written last line is left out."""
+def read_trace(path: Path, offset: int = 0) -> Iterator[SipTraceEntry]:
+    """Entries of a trace file in the order written, from byte ``offset`` (a line's beginning) on.
+
+    A half-written last line is left out.
+    """
     if not path.exists():
         return
     with path.open(encoding="ascii") as lines:
+        lines.seek(offset)
         for line in lines:
             if not line.endswith("\n"):
                 return

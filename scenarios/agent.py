@@ -1,0 +1,170 @@
+"""An agent with a softphone that registers at the PBX, as a scenario directs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import Inconclusive
+from harness.process import AwaitExpired
+from scenarios.ear import Ear
+from simulators.phones.protocol import (
+    Answer,
+    CallConnected,
+    CallEnded,
+    CallIncoming,
+    Decline,
+    HangUp,
+    Hold,
+    MediaActive,
+    PhoneSettings,
+    Registered,
+    Registration,
+    SwitchOff,
+    SwitchOn,
+    Transfer,
+)
+
+if TYPE_CHECKING:
+    from scenarios.scene import Scene
+
+REGISTER_S = 5.0
+OWN_LEG_S = 5.0
+OK = 200
+
+
+class Agent:
+    """One agent account. ``beacon_hz`` is the tone that is their voice."""
+
+    def __init__(self, scene: Scene, extension: str) -> None:
+        self._scene = scene
+        self.extension = extension
+        self.name = scene.testbed.target.agents.names.get(extension, f"agent {extension}")
+        self.phone = f"agent-{extension}-{scene.testbed.number()}"
+        self.beacon_hz, self._voice = scene.voice(self.phone)
+        self.incoming: CallIncoming | None = None
+        self.contact = ""
+        self.mark = scene.testbed.agents.mark()
+        self._ears: dict[str, Ear] = {}
+
+    @property
+    def call(self) -> str:
+        """The call at the agent's phone. Raises Inconclusive when it has not rung."""
+        if self.incoming is None:
+            raise Inconclusive(f"{self.name}'s phone has not rung; the scenario asks too early")
+        return self.incoming.call
+
+    def switch_on(self) -> None:
+        """Put the softphone in service; it begins to register."""
+        testbed = self._scene.testbed
+        agents, pbx = testbed.target.agents, testbed.target.pbx
+        registrar = agents.registrar or f"{pbx.host}:{pbx.port}"
+        self.contact = testbed.agents.call(
+            SwitchOn(
+                settings=PhoneSettings(
+                    phone=self.phone,
+                    address=testbed.phone_address(),
+                    user=self.extension,
+                    domain=agents.domain or registrar.partition(":")[0],
+                    display_name=self.name,
+                    plays=str(self._voice),
+                    registration=Registration(
+                        registrar=registrar,
+                        username=self.extension,
+                        password=agents.password.get_secret_value(),
+                        transport=agents.transport,
+                    ),
+                )
+            )
+        )
+
+    def registered(self) -> None:
+        """Wait until the PBX has accepted the registration.
+
+        A refusal is Inconclusive: we cannot tell a wrong password in the target file from a broken registrar.
+        """
+        try:
+            answer = self._scene.testbed.agents.wait_for(
+                Registered, lambda e: e.phone == self.phone, timeout_s=REGISTER_S, since=self.mark
+            )
+        except AwaitExpired:
+            raise Inconclusive(
+                f"the PBX did not answer the registration of agent {self.extension} within {REGISTER_S:g} s",
+                detail=self._scene.situation(),
+            ) from None
+        if answer.code != OK:
+            raise Inconclusive(
+                f"the PBX refused the registration of agent {self.extension}: {answer.code} {answer.reason}; "
+                "check [agents] in the target file",
+                detail=self._scene.situation(),
+            )
+
+    def switch_off(self) -> None:
+        """Unregister; calls at the phone end."""
+        self._scene.testbed.agents.call(SwitchOff(phone=self.phone))
+
+    def answers(self) -> float:
+        """Answer the ringing call; CLOCK_MONOTONIC of the moment both sides agreed. Raises PbxFault."""
+        self._scene.testbed.agents.call(Answer(call=self.call))
+        try:
+            return self._scene.testbed.agents.wait_for(
+                CallConnected, lambda e: e.call == self.call, timeout_s=OWN_LEG_S, since=self.mark
+            ).at
+        except AwaitExpired:
+            raise self._scene.fault(
+                f"{self.name} answered, but the PBX did not acknowledge it within {OWN_LEG_S:g} s"
+            ) from None
+
+    def declines(self) -> None:
+        """Refuse the ringing call with 486 Busy Here."""
+        self._scene.testbed.agents.call(Decline(call=self.call))
+
+    def hangs_up(self) -> None:
+        """End the call."""
+        self._scene.testbed.agents.call(HangUp(call=self.call))
+
+    def holds(self, *, on: bool) -> None:
+        """Put the call on hold, or take it back."""
+        self._scene.testbed.agents.call(Hold(call=self.call, on=on))
+
+    def transfers_to(self, other: Agent) -> None:
+        """Blind transfer (REFER) to another agent's extension."""
+        target = self._scene.testbed.target
+        registrar = target.agents.registrar or f"{target.pbx.host}:{target.pbx.port}"
+        self._scene.testbed.agents.call(Transfer(call=self.call, uri=f"sip:{other.extension}@{registrar}"))
+
+    def ended(self, within_s: float) -> CallEnded:
+        """Wait for the end of the agent's leg. Raises PbxFault when it stays up."""
+        try:
+            return self._scene.testbed.agents.wait_for(
+                CallEnded, lambda e: e.call == self.call, timeout_s=within_s, since=self.mark
+            )
+        except AwaitExpired:
+            raise self._scene.fault(
+                f"{self.name}'s leg was still up {within_s:g} s after the other side hung up"
+            ) from None
+
+    def ears(self) -> list[Ear]:
+        """Ears of all calls so far that were listened to."""
+        return list(self._ears.values())
+
+    @property
+    def in_call(self) -> bool:
+        """Whether a call is at the phone, ringing or answered."""
+        events = self._scene.testbed.agents.events(self.mark)
+        here = {e.call for e in events if isinstance(e, CallIncoming) and e.phone == self.phone}
+        return bool(here - {e.call for e in events if isinstance(e, CallEnded)})
+
+    @property
+    def ear(self) -> Ear:
+        """What the agent hears in the present call. Raises PbxFault when there is no media at all."""
+        if self.call not in self._ears:
+            try:
+                media = self._scene.testbed.agents.wait_for(
+                    MediaActive, lambda e: e.call == self.call, timeout_s=OWN_LEG_S, since=self.mark
+                )
+            except AwaitExpired:
+                raise self._scene.fault(
+                    f"{self.name}'s call has no audio: the PBX agreed on no media"
+                ) from None
+            self._ears[self.call] = Ear(self._scene.testbed.agents, media, self.mark, owner=self.name)
+        return self._ears[self.call]

@@ -1,0 +1,62 @@
+"""Small flows that several sentences start from: a conversation under way, a message left."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+from harness.audio.speech import SPEECH
+from harness.target import Purpose
+from scenarios.agent import Agent
+from scenarios.checks import hear_each_other
+from scenarios.customer import Customer
+from scenarios.scene import Scene
+from scenarios.support_line import require_hours
+
+QUIET_S = 0.5
+"""Silence, in s, that tells the customer it is their turn to speak."""
+
+TONE_WITHIN_S = 10.0
+
+
+def open_line(scene: Scene, agents: int) -> None:
+    """Lease a line that is open now, with that many agents logged in."""
+    line = scene.lease_line(agents)
+    require_hours(line.number(Purpose.SUPPORT), scene.testbed.pbx.now(), staffed=True)
+    scene.ready_agents(agents)
+
+
+def start_conversation(scene: Scene, customer: Customer) -> Agent:
+    """The customer calls support, an agent answers, they hear each other."""
+    deadlines = scene.testbed.target.deadlines
+    customer.calls(scene.number(Purpose.SUPPORT))
+    customer.answered(deadlines.answer_s)
+    agent = scene.next_ring(ring_within_s(scene))
+    agent.answers()
+    hear_each_other(scene, customer, agent)
+    return agent
+
+
+def ring_within_s(scene: Scene) -> float:
+    """Deadline for an agent's phone to ring after the customer's call was placed, in s.
+
+    The greeting is played first, so its length counts; the deadline proper is the target's.
+    """
+    target = scene.testbed.target
+    longest = max((seconds_of(path) for path in target.prompts.get("greeting", {}).values()), default=0.0)
+    return target.deadlines.answer_s + longest + target.deadlines.ring_agent_s
+
+
+def seconds_of(path: Path) -> float:
+    """Length of a WAV in s."""
+    with wave.open(str(path), "rb") as file:
+        return file.getnframes() / file.getframerate()
+
+
+def leave_message(scene: Scene, customer: Customer) -> None:
+    """The customer waits for the tone, speaks, and hangs up."""
+    customer.ear.wait_for_quiet(for_s=QUIET_S, within_s=TONE_WITHIN_S)
+    speech = SPEECH["customer"]
+    customer.says(str(speech))
+    scene.talk_for(seconds_of(speech) + QUIET_S)
+    customer.hangs_up()

@@ -1,0 +1,214 @@
+"""A WhatsApp customer with a phone, as a scenario directs it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from simulators.phones.customers import Customer as Identity
+
+from harness.errors import Inconclusive, NotRun
+from harness.messages import Event
+from harness.process import AwaitExpired
+from scenarios.ear import Ear
+from simulators.phones.protocol import (
+    CallConnected,
+    CallEnded,
+    CallProgress,
+    Codec,
+    HangUp,
+    MediaActive,
+    PhoneSettings,
+    PlaceCall,
+    Play,
+    SendDigits,
+    SwitchOff,
+    SwitchOn,
+)
+from simulators.trunk.protocol import CustomerOffline, CustomerOnline
+
+if TYPE_CHECKING:
+    from scenarios.scene import Scene
+
+TRYING = 100
+OWN_LEG_S = 5.0
+"""Deadline, in s, of what happens between the customer's phone and the trunk alone."""
+
+
+class Customer:
+    """One customer. ``label`` is what the scenario calls them, ``beacon_hz`` the tone that is their voice."""
+
+    def __init__(
+        self, scene: Scene, identity: Identity, *, label: str, codecs: tuple[Codec, ...] = ()
+    ) -> None:
+        self._scene = scene
+        self.identity = identity
+        self.label = label
+        self.phone = f"customer-{scene.testbed.number()}"
+        self.codecs = codecs
+        self.beacon_hz, self._voice = scene.voice(self.phone)
+        self.call = ""
+        self.called = ""
+        self.contact = ""
+        self.placed_at = 0.0
+        self.mark = scene.testbed.customers.mark()
+        self._ear: Ear | None = None
+
+    @property
+    def language(self) -> str:
+        """The language that the target owes this customer."""
+        return self._scene.testbed.target.language_of(self.identity.country)
+
+    def switch_on(self) -> None:
+        """Put the phone in service and make it known to the trunk."""
+        testbed = self._scene.testbed
+        missing = [codec for codec in self.codecs if codec not in testbed.codecs]
+        if missing:
+            raise NotRun(f"this machine's pjsua2 has no {missing[0].value}: run 'trunkproof doctor'")
+        settings = PhoneSettings(
+            phone=self.phone,
+            address=testbed.phone_address(),
+            user=self.identity.number,
+            domain=testbed.trunk_address,
+            display_name=self.identity.profile_name,
+            plays=str(self._voice),
+        )
+        if self.codecs:
+            settings = replace(settings, codecs=self.codecs)
+        self.contact = testbed.customers.call(SwitchOn(settings=settings))
+        testbed.trunk.call(
+            CustomerOnline(
+                number=self.identity.number,
+                profile_name=self.identity.profile_name,
+                country=self.identity.country,
+                contact=self.contact,
+            )
+        )
+
+    def switch_off(self) -> None:
+        """Take the phone out of service; its calls end."""
+        testbed = self._scene.testbed
+        testbed.customers.call(SwitchOff(phone=self.phone))
+        testbed.trunk.call(CustomerOffline(number=self.identity.number))
+
+    def calls(self, number: str) -> None:
+        """Call a business number."""
+        testbed = self._scene.testbed
+        self.called = number
+        self.call = f"{self.phone}-call-{testbed.number()}"
+        self._ear = None
+        self.mark = testbed.customers.mark()
+        self.placed_at = monotonic()
+        testbed.customers.call(
+            PlaceCall(
+                phone=self.phone,
+                call=self.call,
+                uri=f"sip:{number}@{testbed.customers_call}",
+                codecs=self.codecs,
+            )
+        )
+        self._scene.note(
+            f"{self.label} ({self.identity.profile_name}, {self.identity.number}) calls {number}"
+        )
+
+    def answered(self, within_s: float) -> float:
+        """Wait for the PBX's answer; seconds from INVITE to 200. Raises PbxFault."""
+        try:
+            event = self._scene.testbed.customers.wait_for(
+                Event,
+                lambda e: isinstance(e, CallConnected | CallEnded) and e.call == self.call,
+                timeout_s=within_s,
+                since=self.mark,
+                awaited=f"the PBX's answer to {self.label}'s call",
+            )
+        except AwaitExpired:
+            raise self._scene.fault(
+                f"the PBX did not answer {self.label}'s call to {self.called} within {within_s:g} s"
+            ) from None
+        if isinstance(event, CallEnded):
+            raise self._scene.fault(
+                f"the PBX refused {self.label}'s call to {self.called}: {event.code} {event.reason}"
+            )
+        return event.at - self.placed_at
+
+    def rings(self, within_s: float) -> None:
+        """Wait for 180 or 183 from the PBX. Raises PbxFault, also when it answers at once."""
+        try:
+            event = self._scene.testbed.customers.wait_for(
+                Event,
+                lambda e: (
+                    isinstance(e, CallProgress | CallConnected | CallEnded)
+                    and e.call == self.call
+                    and not (isinstance(e, CallProgress) and e.code == TRYING)
+                ),
+                timeout_s=within_s,
+                since=self.mark,
+            )
+        except AwaitExpired:
+            raise self._scene.fault(
+                f"{self.label}'s call to {self.called} did not ring within {within_s:g} s"
+            ) from None
+        if isinstance(event, CallEnded):
+            raise self._scene.fault(f"the PBX refused {self.label}'s call: {event.code} {event.reason}")
+        if isinstance(event, CallConnected):
+            raise NotRun(
+                "this PBX answers without ringing first, so the customer cannot give up before the answer"
+            )
+
+    def hangs_up(self) -> None:
+        """End the call in whatever state: CANCEL before the answer, BYE after it."""
+        self._scene.testbed.customers.call(HangUp(call=self.call))
+
+    def presses(self, digits: str, *, tone_ms: int = 160, gap_ms: int = 80) -> None:
+        """Press digits on the keypad (RFC 4733 events)."""
+        self._scene.testbed.customers.call(
+            SendDigits(call=self.call, digits=digits, tone_ms=tone_ms, gap_ms=gap_ms)
+        )
+
+    def says(self, wav: str) -> None:
+        """Play ``wav`` once into the call in place of the beacon."""
+        self._scene.testbed.customers.call(Play(call=self.call, wav=wav, loop=False))
+
+    def ended(self, within_s: float) -> CallEnded:
+        """Wait for the end of the customer's leg. Raises PbxFault when it stays up."""
+        try:
+            return self._scene.testbed.customers.wait_for(
+                CallEnded, lambda e: e.call == self.call, timeout_s=within_s, since=self.mark
+            )
+        except AwaitExpired:
+            raise self._scene.fault(
+                f"{self.label}'s leg was still up {within_s:g} s after the other side hung up"
+            ) from None
+
+    @property
+    def ear(self) -> Ear:
+        """What the customer hears in the present call. Raises PbxFault when there is no media at all."""
+        if self._ear is None:
+            try:
+                media = self._scene.testbed.customers.wait_for(
+                    MediaActive, lambda e: e.call == self.call, timeout_s=OWN_LEG_S, since=self.mark
+                )
+            except AwaitExpired:
+                raise self._scene.fault(
+                    f"{self.label}'s call has no audio: the PBX agreed on no media"
+                ) from None
+            self._ear = Ear(self._scene.testbed.customers, media, self.mark, owner=self.label)
+        return self._ear
+
+    def ears(self) -> list[Ear]:
+        """The ear of the present call, if it was used."""
+        return [self._ear] if self._ear else []
+
+    @property
+    def in_call(self) -> bool:
+        """Whether a call was placed and has not ended."""
+        events = self._scene.testbed.customers.events(self.mark)
+        return bool(self.call) and not any(isinstance(e, CallEnded) and e.call == self.call for e in events)
+
+    def connected_at(self) -> float:
+        """CLOCK_MONOTONIC of the answer, in s. Raises Inconclusive when the call was not answered yet."""
+        for event in self._scene.testbed.customers.events(self.mark):
+            if isinstance(event, CallConnected) and event.call == self.call:
+                return event.at
+        raise Inconclusive(f"{self.label}'s call is not answered yet; the scenario asks too early")

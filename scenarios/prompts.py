@@ -1,0 +1,176 @@
+"""Recognising the PBX's own prompts in what a customer hears, and saying what was heard instead."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from harness.audio.levels import level_dbov
+from harness.audio.prompt import (
+    PASS_SCORE,
+    Hearing,
+    PromptListener,
+    PromptMatch,
+    PromptReference,
+    identify,
+    match_prompt,
+)
+from harness.audio.wav import read_reference
+from harness.errors import Inconclusive, PbxFault
+from harness.evidence import Mark
+from scenarios.customer import Customer
+from scenarios.ear import QUIET_DBOV, Ear
+from scenarios.scene import Scene
+
+MARGIN_S = 2.0
+"""Beyond lengths and deadlines: how long a prompt may still be on its way through jitter buffers, in s."""
+
+MUSIC_PIECE_S = 2.0
+"""Length of the piece of music that must be recognised, in s."""
+
+LANGUAGE_NAMES = {
+    "en": "English",
+    "es": "Spanish",
+    "fr": "French",
+    "de": "German",
+    "pt": "Portuguese",
+    "it": "Italian",
+}
+FIRST_IN_CALL = frozenset({"greeting", "language_menu"})
+"""Prompts that a call begins with: for these the delay after the answer is judged."""
+
+
+@lru_cache(maxsize=64)
+def load_reference(path: Path, name: str) -> PromptReference:
+    """A prompt's file; raises HarnessMisuse when it is missing, truncated or too short to recognise."""
+    return PromptReference.load(path, name)
+
+
+def spoken(name: str, language: str) -> str:
+    """A prompt in words: ``greeting in Spanish``."""
+    words = name.replace("_", " ")
+    return f"{words} in {LANGUAGE_NAMES.get(language, language)}" if language != "any" else words
+
+
+def hears_prompt(scene: Scene, customer: Customer, name: str, language: str) -> None:
+    """The customer hears the whole prompt in that language. Raises PbxFault, Inconclusive, HarnessMisuse."""
+    target = scene.testbed.target
+    path = target.prompt(name, language)
+    if path is None:
+        raise Inconclusive(
+            f"the target declares no file for the {spoken(name, language)}, so it cannot be recognised by ear: "
+            f"add it under [prompts.{name}]"
+        )
+    wanted = load_reference(path, spoken(name, language))
+    ear = customer.ear
+    listener = PromptListener(wanted, ear.rate_hz)
+    position = ear.cursor_s
+
+    def listen() -> PromptMatch | None:
+        nonlocal position
+        new = ear.samples(position)
+        position += new.size / ear.rate_hz
+        return listener.feed(new)
+
+    longest = max(
+        (_seconds(p) for files in target.prompts.values() for p in files.values() if "music" not in p.name),
+        default=0.0,
+    )
+    within_s = target.deadlines.first_audio_s + longest + _seconds(path) + MARGIN_S
+    match = ear.listen_until(listen, lambda found: found is not None, within_s) or listener.finish()
+    start = ear.cursor_s
+    if match.first_sound_s is None or match.last_sound_s is None or match.hearing is Hearing.ABSENT:
+        raise _not_heard(scene, customer, name, language)
+    ear.marks.append(
+        Mark(
+            label=spoken(name, language),
+            start_s=start + match.first_sound_s,
+            end_s=start + match.last_sound_s,
+            score=round(match.score, 2),
+        )
+    )
+    ear.cursor_s = start + match.last_sound_s
+    if not match.whole():
+        raise scene.fault(f"{customer.label} did not hear the whole prompt: {_what_is_missing(match)}")
+    delay_s = ear.started_at + start + match.first_sound_s - customer.connected_at()
+    scene.note(f"{match}; its first sound {delay_s:.2f} s after the answer")
+    if start == 0.0 and name in FIRST_IN_CALL:
+        scene.facts["first_audio_delay_ms"] = round(delay_s * 1000)
+        if delay_s > target.deadlines.first_audio_s:
+            raise scene.fault(
+                f"the {spoken(name, language)} began {delay_s:.1f} s after the answer; "
+                f"the target allows {target.deadlines.first_audio_s:g} s"
+            )
+
+
+def hears_music(scene: Scene, customer: Customer) -> None:
+    """Two seconds of the queue's music arrive. Music may begin anywhere, so what was heard is sought in the file."""
+    target = scene.testbed.target
+    path = target.prompt("music", customer.language)
+    if path is None:
+        raise Inconclusive(
+            "the target declares no file under [prompts.music], so music cannot be recognised by ear"
+        )
+    sound = read_reference(path)
+    ear = customer.ear
+
+    def listen() -> PromptMatch | None:
+        piece = ear.samples(ear.cursor_s)[-round(MUSIC_PIECE_S * ear.rate_hz) :]
+        if piece.size < MUSIC_PIECE_S * ear.rate_hz or level_dbov(piece) < QUIET_DBOV:
+            return None
+        return match_prompt(sound.mono, sound.rate_hz, PromptReference.of("music", piece, ear.rate_hz))
+
+    match = ear.listen_until(
+        listen, lambda found: found is not None and found.score >= PASS_SCORE, MUSIC_PIECE_S + MARGIN_S * 2
+    )
+    if match is None or match.score < PASS_SCORE:
+        raise scene.fault(
+            f"{customer.label} hears no queue music while waiting ({ear.describe(ear.started_at + ear.cursor_s)})"
+        )
+    heard_s = ear.samples().size / ear.rate_hz
+    ear.marks.append(
+        Mark(label="queue music", start_s=heard_s - MUSIC_PIECE_S, end_s=heard_s, score=round(match.score, 2))
+    )
+
+
+def name_what_was_heard(scene: Scene, ear: Ear) -> list[PromptMatch]:
+    """Which of the target's prompts are in all that was heard, best first."""
+    catalogue = {
+        spoken(name, language): load_reference(path, spoken(name, language))
+        for name, files in scene.testbed.target.prompts.items()
+        if name != "music"
+        for language, path in files.items()
+    }
+    return list(identify(ear.samples(), ear.rate_hz, catalogue))
+
+
+def _not_heard(scene: Scene, customer: Customer, name: str, language: str) -> PbxFault:
+    ear = customer.ear
+    heard = name_what_was_heard(scene, ear)
+    ear.marks.extend(
+        Mark(label=m.name, start_s=m.first_sound_s, end_s=m.last_sound_s, score=round(m.score, 2))
+        for m in heard
+        if m.first_sound_s is not None and m.last_sound_s is not None
+    )
+    ended = " and the call is over" if ear.call_is_over else ""
+    instead = (
+        f"heard the {heard[0].name} instead"
+        if heard
+        else ear.describe(customer.connected_at() if customer.in_call else 0.0)
+    )
+    return scene.fault(f"{customer.label} did not hear the {spoken(name, language)}: {instead}{ended}")
+
+
+def _what_is_missing(match: PromptMatch) -> str:
+    parts = [
+        f"{clipped:.1f} s are missing at its {end}"
+        for clipped, end in ((match.clipped_start_s, "beginning"), (match.clipped_end_s, "end"))
+        if clipped and clipped > 0.25
+    ]
+    return f"the {match.name}: " + (
+        " and ".join(parts) or f"only {match.blocks_found} of {match.blocks} parts arrived"
+    )
+
+
+def _seconds(path: Path) -> float:
+    return read_reference(path).seconds

@@ -1,0 +1,297 @@
+"""One scenario in progress: its cast, its leases, its evidence so far."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import cycle
+from pathlib import Path
+from time import monotonic, sleep, time
+
+from harness.audio.beacon import BEACONS_HZ, write_beacon
+from harness.errors import HarnessMisuse, Inconclusive, PbxFault
+from harness.messages import Event
+from harness.process import AwaitExpired, Simulator
+from harness.target import Purpose
+from harness.trace import SipTraceEntry, read_trace
+from scenarios.agent import Agent
+from scenarios.customer import Customer
+from scenarios.ear import Ear
+from scenarios.situation import last_messages
+from scenarios.support_line import SupportLine, lease_line
+from scenarios.testbed import Testbed
+from simulators.phones.protocol import CallIncoming, Codec
+from simulators.phones.sip_log import read_sip_log
+from simulators.trunk.protocol import CallFinished, CallStarted
+
+BEACON_S = 4.0
+CLEAN_UP_S = 5.0
+
+
+class Scene:
+    """See the module. Customers and agents are numbered in the order the scenario names them."""
+
+    def __init__(self, testbed: Testbed, name: str) -> None:
+        self.testbed = testbed
+        self.name = name
+        self.started_at = monotonic()
+        self.started_wall = time()
+        self.customers: list[Customer] = []
+        self.other_customers: list[Customer] = []
+        self.pairs: list[tuple[Customer, Agent]] = []
+        self.agents: list[Agent] = []
+        self.facts: dict[str, object] = {}
+        self._line: SupportLine | None = None
+        self._notes: list[str] = []
+        self._rings_seen: set[str] = set()
+        self._voices = cycle(BEACONS_HZ)
+        self._trunk_mark = testbed.trunk.mark()
+        self._agents_mark = testbed.agents.mark()
+        self._customers_mark = testbed.customers.mark()
+        self._trace_from = _size(testbed.trunk_trace)
+        self._log_from = _size(testbed.agents_log)
+
+    # Cast and line
+
+    @property
+    def line(self) -> SupportLine:
+        """The support line; leased at first use."""
+        return self.lease_line()
+
+    def lease_line(self, agents_needed: int = 0) -> SupportLine:
+        """The support line, with at least ``agents_needed`` agents. Raises NotRun, Inconclusive."""
+        if self._line is None:
+            self._line = lease_line(self.testbed.target, self.testbed.leases, agents_needed)
+        elif len(self._line.queue.agents) < agents_needed:
+            raise HarnessMisuse(
+                f"the scenario leased the queue {self._line.queue.name} before it asked for {agents_needed} agents",
+                suggestion="say how many agents are ready in the first Given",
+            )
+        return self._line
+
+    def number(self, purpose: Purpose) -> str:
+        """E.164 number of the line for a purpose."""
+        return self.line.number(purpose).number
+
+    def add_customer(
+        self,
+        *,
+        country: str | None = None,
+        profile_name: str | None = None,
+        codecs: tuple[Codec, ...] = (),
+    ) -> Customer:
+        """A further customer of the scenario, phone in service."""
+        label = "the customer" if not self.customers else f"customer {len(self.customers) + 1}"
+        customer = self._new_customer(label, country, profile_name, codecs)
+        self.customers.append(customer)
+        customer.switch_on()
+        return customer
+
+    def add_other_customer(self) -> Customer:
+        """A customer who is not the scenario's subject: keeps an agent busy, for example."""
+        label = f"another customer ({len(self.other_customers) + 1})"
+        customer = self._new_customer(label, "GB", None, ())
+        self.other_customers.append(customer)
+        customer.switch_on()
+        return customer
+
+    def _new_customer(
+        self, label: str, country: str | None, profile_name: str | None, codecs: tuple[Codec, ...]
+    ) -> Customer:
+        identity = self.testbed.customer_book.customer(country=country)
+        if profile_name is not None:
+            identity = replace(identity, profile_name=profile_name)
+        return Customer(self, identity, label=label, codecs=codecs)
+
+    @property
+    def everybody_calling(self) -> list[Customer]:
+        """The scenario's customers and the others."""
+        return [*self.customers, *self.other_customers]
+
+    def customer(self, position: int) -> Customer:
+        """The customer at ``position`` (1 is the first). Raises HarnessMisuse when there are fewer."""
+        if position > len(self.customers):
+            raise HarnessMisuse(
+                f"the scenario names customer {position}, but has {len(self.customers)}",
+                suggestion="add 'Given a customer …' before",
+            )
+        return self.customers[position - 1]
+
+    def ready_agents(self, count: int) -> list[Agent]:
+        """Register the next ``count`` agents of the line, all at once."""
+        line = self.lease_line(len(self.agents) + count)
+        extensions = line.queue.agents[len(self.agents) : len(self.agents) + count]
+        fresh = [Agent(self, extension) for extension in extensions]
+        self.agents.extend(fresh)
+        for agent in fresh:
+            agent.switch_on()
+        for agent in fresh:
+            agent.registered()
+        return fresh
+
+    def agent(self, position: int) -> Agent:
+        """The agent whose phone rang at ``position`` in this scenario (1 is the first that rang)."""
+        rang = [agent for agent in self.agents if agent.incoming is not None]
+        rang.sort(key=lambda agent: agent.incoming.at if agent.incoming else 0.0)
+        if position > len(rang):
+            raise HarnessMisuse(
+                f"the scenario names agent {position}, but {len(rang)} phones have rung",
+                suggestion='let "an agent\'s phone rings" come before',
+            )
+        return rang[position - 1]
+
+    def agents_rung(self) -> int:
+        """How many agents' phones have rung, counted as ``agent`` does."""
+        return sum(agent.incoming is not None for agent in self.agents)
+
+    def voice(self, phone: str) -> tuple[int, Path]:
+        """A beacon that nobody else in the scenario has: its frequency in Hz and its WAV."""
+        frequency = next(self._voices)
+        path = self.testbed.directory / f"beacon-{frequency}.wav"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_beacon(path, frequency, BEACON_S)
+        return frequency, path
+
+    def talk_for(self, seconds: float) -> None:
+        """Let a conversation go on: time that the scenario itself asks for, not a wait for something."""
+        sleep(seconds)
+
+    # Ringing
+
+    def ring_within(self, within_s: float) -> Agent | None:
+        """The next phone of the line that rings and has not been counted yet; None when none does in time."""
+        phones = {agent.phone: agent for agent in self.agents}
+        try:
+            event = self.testbed.agents.wait_for(
+                CallIncoming,
+                lambda e: e.phone in phones and e.call not in self._rings_seen,
+                timeout_s=within_s,
+                since=self._agents_mark,
+            )
+        except AwaitExpired:
+            return None
+        self._rings_seen.add(event.call)
+        agent = phones[event.phone]
+        agent.incoming = event
+        return agent
+
+    def next_ring(self, within_s: float, *, what: str = "an agent's phone") -> Agent:
+        """As ``ring_within``, but raises PbxFault when no phone rings."""
+        agent = self.ring_within(within_s)
+        if agent is None:
+            raise self.fault(f"{what} did not ring within {within_s:g} s")
+        return agent
+
+    def rings(self) -> list[CallIncoming]:
+        """All rings of the line's phones so far."""
+        phones = {agent.phone for agent in self.agents}
+        return [
+            e
+            for e in self.testbed.agents.events(self._agents_mark)
+            if isinstance(e, CallIncoming) and e.phone in phones
+        ]
+
+    # Evidence
+
+    def note(self, text: str) -> None:
+        """Add a line to the present step's notes."""
+        self._notes.append(text)
+
+    def take_notes(self) -> list[str]:
+        """Notes since the last call."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def trunk_events(self) -> list[Event]:
+        """The trunk's events of this scenario."""
+        return self.testbed.trunk.events(self._trunk_mark)
+
+    def ears(self) -> list[Ear]:
+        """Ears that the scenario has used."""
+        return [ear for party in (*self.everybody_calling, *self.agents) for ear in party.ears()]
+
+    def phone_marks(self) -> list[tuple[Simulator, int]]:
+        """Both phone simulators, each with where this scenario's events begin."""
+        return [(self.testbed.customers, self._customers_mark), (self.testbed.agents, self._agents_mark)]
+
+    def messages(self) -> list[SipTraceEntry]:
+        """SIP messages of the scenario by time: the trunk's both sides and the agents' phones'."""
+        seen = [
+            *read_trace(self.testbed.trunk_trace, self._trace_from),
+            *read_sip_log(self.testbed.agents_log, self._log_from),
+        ]
+        return sorted(seen, key=lambda entry: entry.at)
+
+    def names(self) -> dict[str, str]:
+        """Who is at which ``ip:port`` or ``ip``."""
+        pbx = self.testbed.target.pbx
+        names = {pbx.host: "PBX", self.testbed.trunk_address: "trunk"}
+        names |= {customer.contact: customer.label for customer in self.everybody_calling}
+        return names | {agent.contact: agent.name for agent in self.agents}
+
+    def situation(self) -> str:
+        """The last SIP messages, for the detail of a failure."""
+        return last_messages(self.messages(), started_at=self.started_at, names=self.names())
+
+    def fault(self, reason: str) -> PbxFault:
+        """A fault of the PBX with what happened as its detail."""
+        return PbxFault(reason, detail=self.situation())
+
+    # End
+
+    def open_trunk_calls(self) -> list[str]:
+        """Trunk calls of this scenario that have not finished."""
+        events = self.trunk_events()
+        finished = {e.call for e in events if isinstance(e, CallFinished)}
+        return [e.call for e in events if isinstance(e, CallStarted) and e.call not in finished]
+
+    def trunk_call_finished(self, customer: Customer, within_s: float) -> CallFinished:
+        """The end of a customer's latest call as the trunk saw it on both legs. Raises PbxFault."""
+        started = [
+            e
+            for e in self.trunk_events()
+            if isinstance(e, CallStarted) and e.customer == customer.identity.number
+        ]
+        if not started:
+            raise Inconclusive(f"the trunk saw no call of {customer.label}")
+        try:
+            return self.testbed.trunk.wait_for(
+                CallFinished, lambda e: e.call == started[-1].call, timeout_s=within_s, since=self._trunk_mark
+            )
+        except AwaitExpired:
+            raise self.fault(
+                f"the PBX's leg of {customer.label}'s call was still up after {within_s:g} s"
+            ) from None
+
+    def hang_up_all(self) -> None:
+        """End every call that is still up. Raises Inconclusive when our own side does not let go."""
+        for customer in self.everybody_calling:
+            if customer.in_call:
+                customer.hangs_up()
+        for call in self.open_trunk_calls():
+            try:
+                self.testbed.trunk.wait_for(
+                    CallFinished,
+                    lambda e, call=call: e.call == call,
+                    timeout_s=CLEAN_UP_S,
+                    since=self._trunk_mark,
+                )
+            except AwaitExpired:
+                raise Inconclusive(
+                    f"trunk call {call} did not end within {CLEAN_UP_S:g} s of hanging up"
+                ) from None
+
+    def switch_all_off(self) -> None:
+        """Take all phones out of service and give the line back."""
+        try:
+            for agent in self.agents:
+                agent.switch_off()
+            for customer in self.everybody_calling:
+                customer.switch_off()
+        finally:
+            if self._line is not None:
+                self._line.lease.release()
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,173 @@
+"""What a scene leaves for the reports: messages, clips, RTP figures, participants."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+from harness.audio import emodel
+from harness.audio.beacon import find_beacons
+from harness.audio.wav import read_recording
+from harness.evidence import Clip, Mark, Participant, Role, RtpFigures
+from harness.trace import SipTraceEntry, SipTraceWriter
+from scenarios.checks import pstn_calls_of
+from scenarios.scene import Scene
+from simulators.phones.protocol import CallEnded, MediaActive, RtpReport
+from simulators.trunk.protocol import CallFinished, CallStarted
+
+TRACE_NAME = "trace.jsonl"
+VOICE_AT_LEAST_S = 0.1
+
+
+def gather(scene: Scene, directory: Path) -> dict[str, object]:
+    """Write trace and clips into ``directory``; the evidence fields of a ScenarioRecord, by name."""
+    directory.mkdir(parents=True, exist_ok=True)
+    _write_trace(scene, directory / TRACE_NAME)
+    clips, rtp = _media(scene, directory)
+    return {
+        "participants": _participants(scene),
+        "trace": TRACE_NAME,
+        "clips": clips,
+        "rtp": rtp,
+        "talk_s": talk_s(scene),
+        "facts": dict(scene.facts),
+    }
+
+
+def talk_s(scene: Scene) -> float:
+    """How long at least one call of the scenario was in progress at the trunk, in s."""
+    up, since, total = 0, 0.0, 0.0
+    for event in scene.trunk_events():
+        if isinstance(event, CallStarted):
+            since = event.at if up == 0 else since
+            up += 1
+        elif isinstance(event, CallFinished) and up:
+            up -= 1
+            total += event.at - since if up == 0 else 0.0
+    return total
+
+
+def _write_trace(scene: Scene, path: Path) -> None:
+    entries = scene.messages()
+    entries += [
+        SipTraceEntry(
+            at=call.at,
+            wall=call.wall,
+            source=call.source,
+            destination=call.destination,
+            transport=call.transport,
+            raw=call.raw,
+        )
+        for call in pstn_calls_of(scene)
+    ]
+    writer = SipTraceWriter(path)
+    for entry in sorted(entries, key=lambda e: e.at):
+        writer.write(entry)
+    writer.close()
+
+
+def _participants(scene: Scene) -> list[Participant]:
+    testbed = scene.testbed
+    pbx = testbed.target.pbx
+    cast = [
+        Participant(
+            name=customer.label.removeprefix("the ").capitalize(),
+            role=Role.CUSTOMER,
+            addresses=[customer.contact],
+            detail=f"{customer.identity.profile_name} {customer.identity.number}",
+        )
+        for customer in scene.everybody_calling
+    ]
+    cast.append(
+        Participant(
+            name=f"Trunk {testbed.settings.profile}",
+            role=Role.TRUNK,
+            addresses=[testbed.trunk_address],
+        )
+    )
+    cast.append(
+        Participant(
+            name="PBX",
+            role=Role.PBX,
+            addresses=[f"{pbx.host}:{pbx.port}", pbx.host],
+            detail=testbed.target.name,
+        )
+    )
+    cast += [
+        Participant(
+            name=agent.name, role=Role.AGENT, addresses=[agent.contact], detail=f"extension {agent.extension}"
+        )
+        for agent in scene.agents
+    ]
+    cast += [
+        Participant(name="PSTN gateway", role=Role.PSTN, addresses=[address], detail="the trap")
+        for address in {call.destination for call in pstn_calls_of(scene)}
+    ]
+    return cast
+
+
+def _media(scene: Scene, directory: Path) -> tuple[list[Clip], list[RtpFigures]]:
+    names = {
+        customer.phone: customer.label.removeprefix("the ").capitalize()
+        for customer in scene.everybody_calling
+    }
+    names |= {agent.phone: agent.name for agent in scene.agents}
+    recognised = {str(ear.recording): ear.marks for ear in scene.ears()}
+    voices = {c.beacon_hz: f"{c.label}'s voice" for c in scene.everybody_calling}
+    voices |= {a.beacon_hz: f"{a.name}'s voice" for a in scene.agents}
+    clips, rtp = [], []
+    for simulator, mark in scene.phone_marks():
+        events = simulator.events(mark)
+        started = {e.call: e for e in reversed(events) if isinstance(e, MediaActive)}
+        for event in events:
+            if isinstance(event, CallEnded) and event.phone in names:
+                if event.rtp is not None:
+                    rtp.append(_figures(names[event.phone], event.call, event.rtp))
+                media = started.get(event.call)
+                if media is not None and Path(media.recording).is_file():
+                    file = f"{event.call}.wav"
+                    shutil.copyfile(media.recording, directory / file)
+                    clips.append(
+                        Clip(
+                            participant=names[event.phone],
+                            call=event.call,
+                            label=f"what {names[event.phone]} heard",
+                            file=file,
+                            started_at=media.recording_started_at,
+                            codec=media.codec,
+                            marks=[*recognised.get(media.recording, []), *_voice_marks(media, voices)],
+                        )
+                    )
+    return clips, rtp
+
+
+def _voice_marks(media: MediaActive, voices: dict[int, str]) -> list[Mark]:
+    sound = read_recording(Path(media.recording))
+    return [
+        Mark(
+            label=voices.get(b.frequency_hz, f"a stranger's voice ({b.frequency_hz} Hz)"),
+            start_s=b.first_s,
+            end_s=b.last_s,
+        )
+        for b in find_beacons(sound.mono, sound.rate_hz).beacons
+        if b.heard_s >= VOICE_AT_LEAST_S
+    ]
+
+
+def _figures(participant: str, call: str, report: RtpReport) -> RtpFigures:
+    """RTP figures with the E-model's estimate from loss, discards and delay (G.107)."""
+    expected = report.received_packets + report.received_lost
+    lost = report.received_lost + report.received_discarded
+    quality = emodel.estimate(
+        report.codec.lower(),
+        loss_percent=100.0 * lost / expected if expected else 0.0,
+        one_way_delay_ms=report.round_trip_ms / 2,
+    )
+    return RtpFigures(
+        participant=participant,
+        call=call,
+        figures=asdict(report),
+        mos_cqe=round(quality.mos, 2) if expected else None,
+        mos_note=quality.label if expected else "no packet was received",
+    )

@@ -1,0 +1,186 @@
+"""The testbed of one worker: a trunk, the customers' phones and the agents' phones around one PBX.
+
+It lives as long as the worker; each scenario gets a ``Scene`` on it. A simulator that died is started
+anew for the next scenario, so one crash costs one scenario.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count, cycle
+from pathlib import Path
+from typing import Any
+
+from simulators.pbx.adapters import adapter_for
+from simulators.phones.customers import CustomerBook
+
+from harness.errors import Inconclusive
+from harness.leases import LeaseBook
+from harness.process import Simulator
+from simulators.pbx.adapter import PbxAdapter, RunningPbx
+from simulators.phones.protocol import Codec, Codecs, PhonesConfig
+from simulators.trunk.protocol import KeepAlive, Probe, TrunkConfig, WhereCustomersCall
+
+TRUNK_LEASE_S = 120.0
+PROBE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """What every worker of a run must know; plain values that survive pickling."""
+
+    run_directory: str
+    running: RunningPbx
+    profile: str
+    pstn_log: str
+    seed: int
+
+    @property
+    def directory(self) -> Path:
+        return Path(self.run_directory)
+
+
+class Testbed:
+    """See the module. ``worker`` names it in logs and evidence."""
+
+    __test__ = False  # not a test class, whatever its name looks like to pytest
+
+    def __init__(self, settings: RunSettings, worker: str) -> None:
+        self.settings = settings
+        self.worker = worker
+        self.target = settings.running.target
+        self.leases = LeaseBook(settings.directory / ".leases")
+        self.pbx: PbxAdapter = adapter_for(settings.running)
+        self.customer_book = CustomerBook(settings.seed)
+        self.random = random.Random(settings.seed)
+        self.directory = settings.directory / "work" / worker
+        self._numbers = count(1)
+        self._trunk_lease = self.leases.take(
+            "trunk address", self.target.trunk.addresses, timeout_s=TRUNK_LEASE_S
+        )
+        pool = list(self.target.phones.addresses)
+        # Each worker begins elsewhere in the pool, so that ladders of parallel scenarios show other addresses.
+        start = settings.seed * 37 % len(pool)
+        self._phone_addresses = cycle(pool[start:] + pool[:start])
+        self._simulators: dict[str, Simulator] = {}
+        self.customers_call = ""
+        self.codecs: frozenset[Codec] = frozenset()
+
+    @property
+    def trunk(self) -> Simulator:
+        return self._simulators["trunk"]
+
+    @property
+    def customers(self) -> Simulator:
+        return self._simulators["customers"]
+
+    @property
+    def agents(self) -> Simulator:
+        return self._simulators["agents"]
+
+    @property
+    def trunk_address(self) -> str:
+        return self._trunk_lease.name
+
+    @property
+    def trunk_trace(self) -> Path:
+        return self.directory / "trunk" / "trace.jsonl"
+
+    @property
+    def pstn_log(self) -> Path:
+        return Path(self.settings.pstn_log)
+
+    @property
+    def agents_log(self) -> Path:
+        return self.directory / "agents" / "pjsip.log"
+
+    def phone_address(self) -> str:
+        """The next local address for a phone."""
+        return next(self._phone_addresses)
+
+    def number(self) -> int:
+        """A number that no other thing of this worker has."""
+        return next(self._numbers)
+
+    def make_ready(self) -> None:
+        """Start what does not run. Raises Inconclusive when the PBX does not answer or a simulator cannot start."""
+        starts: dict[str, Callable[[], Simulator]] = {
+            "trunk": self._start_trunk,
+            "customers": lambda: self._start_phones("customers"),
+            "agents": lambda: self._start_phones("agents"),
+        }
+        missing = [
+            name for name in starts if name not in self._simulators or not self._simulators[name].alive
+        ]
+        if not missing:
+            return
+        for name in missing:
+            if name in self._simulators:
+                self._simulators.pop(name).stop()
+        for name in missing:
+            self._simulators[name] = starts[name]()
+        with ThreadPoolExecutor(len(missing)) as waiters:
+            list(waiters.map(lambda name: self._simulators[name].ready(), missing))
+        if "trunk" in missing:
+            self.customers_call = self.trunk.call(WhereCustomersCall())
+            self.require_reachable()
+        if "customers" in missing:
+            self.codecs = frozenset(self.customers.call(Codecs()))
+
+    def reachable(self) -> bool:
+        """Whether the PBX answers OPTIONS from the trunk at all; any final code will do."""
+        answer: KeepAlive = self.trunk.call(Probe(timeout_s=PROBE_S), timeout_s=PROBE_S + 3)
+        return answer.code != 0
+
+    def require_reachable(self) -> None:
+        """Raises Inconclusive when the PBX is silent."""
+        if not self.reachable():
+            pbx = self.target.pbx
+            raise Inconclusive(
+                f"the PBX at {pbx.host}:{pbx.port}/{pbx.transport} did not answer OPTIONS from the trunk at "
+                f"{self.trunk_address} within {PROBE_S:g} s: is it running, and does it admit that address?"
+            )
+
+    def stop(self) -> None:
+        """End all simulators of this worker."""
+        simulators, self._simulators = list(self._simulators.values()), {}
+        if simulators:
+            with ThreadPoolExecutor(len(simulators)) as stoppers:
+                list(stoppers.map(lambda simulator: simulator.stop(), simulators))
+        self._trunk_lease.release()
+
+    def _start_trunk(self) -> Simulator:
+        pbx, trunk = self.target.pbx, self.target.trunk
+        return self._simulator(
+            "trunk",
+            "simulators.trunk.process:run",
+            TrunkConfig(
+                name=f"trunk {self.worker}",
+                address=self.trunk_address,
+                customer_port=0,
+                pbx_side_port=trunk.port,
+                pbx_host=pbx.host,
+                pbx_port=pbx.port,
+                pbx_transport=pbx.transport,
+                profile=self.settings.profile,
+                trace=str(self.trunk_trace),
+                digest_username=trunk.digest_username,
+                digest_password=trunk.digest_password.get_secret_value(),
+            ),
+        )
+
+    def _start_phones(self, name: str) -> Simulator:
+        directory = self.directory / name
+        directory.mkdir(parents=True, exist_ok=True)
+        return self._simulator(
+            name,
+            "simulators.phones.process:run",
+            PhonesConfig(name=f"{name} {self.worker}", directory=str(directory)),
+        )
+
+    def _simulator(self, name: str, entry: str, config: Any) -> Simulator:
+        log = self.settings.directory / "logs" / f"{name}-{self.worker}.log"
+        return Simulator(f"the {name} simulator", entry, config, log=log)

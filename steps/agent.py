@@ -1,0 +1,164 @@
+"""Sentences about agents: who is logged in and what they do with their softphones."""
+
+from __future__ import annotations
+
+from pytest_bdd import given, then, when
+
+from harness.target import Purpose
+from scenarios.checks import no_ring, same_number
+from scenarios.conversation import open_line, ring_within_s, start_conversation
+from scenarios.scene import Scene
+from scenarios.support_line import require_hours
+from steps.words import sentence
+
+NO_RING_S = 1.5
+"""How long nobody's phone may ring for "no agent's phone rings" to hold, in s."""
+
+
+@given(sentence("the support line is open with {count:Agents} ready"))
+def line_open_with_agents(scene: Scene, count: int) -> None:
+    """A line whose hours include the PBX's present time; that many of its agents log in (REGISTER)."""
+    open_line(scene, count)
+
+
+@given("the support line is open and no agent is logged in")
+def line_open_without_agents(scene: Scene) -> None:
+    """A line whose hours include the PBX's present time, and none of its agents has registered."""
+    open_line(scene, 0)
+
+
+@given(sentence("the closed desk is closed now with {count:Agents} ready"))
+def desk_closed(scene: Scene, count: int) -> None:
+    """The line has a number whose hours exclude the PBX's present time; agents are logged in all the same."""
+    line = scene.lease_line(count)
+    require_hours(line.number(Purpose.CLOSED_DESK), scene.testbed.pbx.now(), staffed=False)
+    scene.ready_agents(count)
+
+
+@given("the agent is talking with another customer")
+def agent_is_busy(scene: Scene) -> None:
+    """The one agent of the line has answered a customer who called before."""
+    start_conversation(scene, scene.add_other_customer())
+
+
+@given("both agents are talking with other customers")
+def agents_are_busy(scene: Scene) -> None:
+    """Two customers called before and talk with the line's two agents."""
+    for _ in range(2):
+        start_conversation(scene, scene.add_other_customer())
+
+
+@when(sentence("{agent:Agent} answers"))
+def agent_answers(scene: Scene, agent: int) -> None:
+    """The agent takes the ringing call."""
+    scene.agent(agent).answers()
+
+
+@when(sentence("{agent:Agent} declines"))
+def agent_declines(scene: Scene, agent: int) -> None:
+    """The agent refuses the ringing call (486)."""
+    scene.agent(agent).declines()
+
+
+@when(sentence("{agent:Agent} hangs up"))
+def agent_hangs_up(scene: Scene, agent: int) -> None:
+    """The agent ends the call."""
+    scene.agent(agent).hangs_up()
+
+
+@when("the agent hangs up on the other customer")
+def agent_ends_other_call(scene: Scene) -> None:
+    """The agent ends the call that was under way before this scenario's customer called."""
+    scene.agent(1).hangs_up()
+
+
+@when(sentence("{agent:Agent} puts the call on hold"))
+def agent_holds(scene: Scene, agent: int) -> None:
+    """The agent's phone puts the call on hold (re-INVITE)."""
+    scene.agent(agent).holds(on=True)
+
+
+@when(sentence("{agent:Agent} takes the call back"))
+def agent_resumes(scene: Scene, agent: int) -> None:
+    """The agent's phone takes the call off hold."""
+    scene.agent(agent).holds(on=False)
+
+
+@when(sentence("{agent:Agent} transfers the call to the colleague"))
+def agent_transfers(scene: Scene, agent: int) -> None:
+    """Blind transfer (REFER) to an agent who is logged in and free."""
+    speaker = scene.agent(agent)
+    speaker.transfers_to(next(other for other in scene.agents if other is not speaker))
+
+
+@then("an agent's phone rings")
+def a_phone_rings(scene: Scene) -> None:
+    """The PBX offers the call to one of the line's agents in time."""
+    agent = scene.next_ring(ring_within_s(scene), what="an agent's phone")
+    scene.note(f"{agent.name}'s phone rings")
+
+
+@then("another agent's phone rings")
+def another_phone_rings(scene: Scene) -> None:
+    """The PBX offers the call to an agent other than the one before."""
+    before = scene.agent(scene.agents_rung())
+    agent = scene.next_ring(scene.testbed.target.deadlines.ring_agent_s, what="another agent's phone")
+    if agent is before:
+        raise scene.fault(f"{agent.name}'s phone rang again; no other agent was tried")
+
+
+@then("another agent's phone rings after the first stopped")
+def next_phone_rings(scene: Scene) -> None:
+    """The PBX gives up on an agent who does not answer and offers the call to the next."""
+    first = scene.agent(scene.agents_rung())
+    queue = scene.line.queue
+    within_s = queue.ring_s + scene.testbed.target.deadlines.ring_agent_s
+    first.ended(within_s)
+    agent = scene.next_ring(within_s, what="the next agent's phone")
+    if agent is first:
+        raise scene.fault(f"{agent.name}'s phone rang again; no other agent was tried")
+
+
+@then("no agent's phone rings")
+def no_phone_rings(scene: Scene) -> None:
+    """For a while, none of the line's logged-in agents is offered a call."""
+    no_ring(scene, NO_RING_S)
+
+
+@then(sentence("{agent:Agent}'s phone stops ringing"))
+def phone_stops_ringing(scene: Scene, agent: int) -> None:
+    """The PBX cancels the call at the agent's phone in time."""
+    callee = scene.agent(agent)
+    ended = callee.ended(scene.testbed.target.deadlines.release_s)
+    if ended.connected_s > 0:
+        raise scene.fault(f"{callee.name}'s call was answered; it should have stopped ringing")
+
+
+@then(sentence("{agent:Agent} sees the customer's number"))
+def agent_sees_number(scene: Scene, agent: int) -> None:
+    """The phone shows the customer's WhatsApp number (user part of From)."""
+    incoming, customer = scene.agent(agent).incoming, scene.customer(1)
+    shown = incoming.from_user if incoming else ""
+    if not same_number(shown, customer):
+        raise scene.fault(
+            f"the agent sees the number {shown!r}; the customer's is {customer.identity.number}"
+        )
+    scene.note(f"shown: {shown}")
+
+
+@then(sentence("{agent:Agent} sees the customer's name"))
+def agent_sees_name(scene: Scene, agent: int) -> None:
+    """The phone shows the customer's WhatsApp profile name (display name of From), letter for letter."""
+    incoming, customer = scene.agent(agent).incoming, scene.customer(1)
+    shown = incoming.from_display if incoming else ""
+    if shown != customer.identity.profile_name:
+        raise scene.fault(
+            f"the agent sees the name {shown!r}; the customer's is {customer.identity.profile_name!r}"
+        )
+    scene.note(f"shown: {shown}")
+
+
+@then("the first agent is out of the call")
+def first_agent_is_out(scene: Scene) -> None:
+    """The agent who transferred has no leg any more."""
+    scene.agent(1).ended(scene.testbed.target.deadlines.release_s)

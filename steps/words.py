@@ -1,0 +1,101 @@
+"""Words that sentences have in common: who, in which language, with which codec."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import parse
+import pycountry
+from pytest_bdd import parsers
+
+from harness.errors import HarnessMisuse
+from simulators.phones.protocol import Codec
+
+ORDINALS = {"": 1, "first": 1, "second": 2, "third": 3, "fourth": 4}
+LANGUAGES = {
+    "English": "en",
+    "Spanish": "es",
+    "French": "fr",
+    "German": "de",
+    "Portuguese": "pt",
+    "Italian": "it",
+}
+ANNOUNCEMENTS = {
+    "busy": "busy",
+    "after-hours": "after_hours",
+    "no-agent": "no_agent",
+    "not-in-service": "not_in_service",
+}
+MEANINGS = {
+    "Customer": "the customer, the second customer, the third customer, the fourth customer",
+    "Agent": "the agent, the second agent, the third agent, the fourth agent (in the order their phones rang)",
+    "Language": ", ".join(LANGUAGES),
+    "Codec": ", ".join(codec.value.upper() for codec in Codec),
+    "Announcement": ", ".join(ANNOUNCEMENTS),
+    "Country": "a country's name or ISO code: Spain, ES",
+    "Agents": "a number of agents: 1 agent, 4 agents",
+}
+"""What stands for ``{…:Word}`` in a sentence, for the step catalogue."""
+
+
+@parse.with_pattern(r"the (?:first |second |third |fourth )?customer")
+def customer_position(text: str) -> int:
+    return ORDINALS[text.removeprefix("the ").removesuffix("customer").strip()]
+
+
+@parse.with_pattern(r"the (?:first |second |third |fourth )?agent")
+def agent_position(text: str) -> int:
+    return ORDINALS[text.removeprefix("the ").removesuffix("agent").strip()]
+
+
+@parse.with_pattern(r"[A-Z][a-z]+")
+def language_code(text: str) -> str:
+    if text not in LANGUAGES:
+        raise HarnessMisuse(f"unknown language {text!r}", suggestion=f"known: {', '.join(LANGUAGES)}")
+    return LANGUAGES[text]
+
+
+@parse.with_pattern(r"[A-Za-z0-9.]+")
+def codec_named(text: str) -> Codec:
+    try:
+        return Codec(text.lower().replace(".", ""))
+    except ValueError:
+        raise HarnessMisuse(f"unknown codec {text!r}", suggestion=f"known: {MEANINGS['Codec']}") from None
+
+
+@parse.with_pattern(r"[a-z-]+")
+def announcement(text: str) -> str:
+    if text not in ANNOUNCEMENTS:
+        raise HarnessMisuse(f"unknown announcement {text!r}", suggestion=f"known: {', '.join(ANNOUNCEMENTS)}")
+    return ANNOUNCEMENTS[text]
+
+
+@parse.with_pattern(r"(?:the )?[A-Z][\w.' ]*?")
+def country_code(text: str) -> str:
+    """ISO 3166-1 alpha-2 code of a country's name."""
+    try:
+        return str(pycountry.countries.lookup(text.removeprefix("the ")).alpha_2)
+    except LookupError:
+        raise HarnessMisuse(
+            f"unknown country {text!r}", suggestion="use its English name or ISO code: Spain, ES"
+        ) from None
+
+
+@parse.with_pattern(r"\d+ agents?")
+def agent_count(text: str) -> int:
+    return int(text.split()[0])
+
+
+sentence = partial(
+    parsers.cfparse,
+    extra_types={
+        "Customer": customer_position,
+        "Agent": agent_position,
+        "Language": language_code,
+        "Codec": codec_named,
+        "Announcement": announcement,
+        "Country": country_code,
+        "Agents": agent_count,
+    },
+)
+"""Parser of a sentence with the words above, as in ``{customer:Customer} hangs up``."""

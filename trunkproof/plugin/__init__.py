@@ -1,0 +1,176 @@
+"""The pytest plugin: features are collected as they are, a live run stands around them, reports follow.
+
+It does nothing at all in a pytest session without feature files.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import NotRun, TrunkproofError
+from scenarios.scene import Scene
+from scenarios.testbed import RunSettings, Testbed
+from trunkproof.plugin import recorder, terminal
+from trunkproof.plugin.feature_file import FeatureFile, collect_feature
+from trunkproof.plugin.live_run import LiveRun
+from trunkproof.plugin.options import add_options, feature_paths
+
+pytest_plugins = ["steps.agent", "steps.audio", "steps.customer", "steps.pbx"]
+
+LIVE_RUN = pytest.StashKey[LiveRun]()
+SETTINGS = pytest.StashKey[RunSettings]()
+WORKER_KEY = "trunkproof_settings"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    worker_input = getattr(config, "workerinput", None)
+    if worker_input is not None:
+        if WORKER_KEY in worker_input:
+            config.stash[SETTINGS] = pickle.loads(worker_input[WORKER_KEY])
+        return
+    if feature_paths(config) and not config.option.collectonly:
+        run = LiveRun.of(config)
+        config.stash[LIVE_RUN] = run
+        # allure-pytest reads its option after this, and xdist hands it to the workers.
+        if not config.option.allure_report_dir:
+            config.option.allure_report_dir = str(run.directory / "allure-results")
+
+
+@pytest.hookimpl(trylast=True, specname="pytest_configure")
+def pytest_configure_terminal(config: pytest.Config) -> None:
+    if LIVE_RUN in config.stash:
+        terminal.take_over(config, config.stash[LIVE_RUN])
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> FeatureFile | None:
+    return collect_feature(file_path, parent)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
+    """Several workers: the PBX must be up before they are told where it is."""
+    if LIVE_RUN in config.stash:
+        _start(config, workers=len(specs))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    run = node.config.stash.get(LIVE_RUN, None)
+    if run is not None:
+        node.workerinput[WORKER_KEY] = pickle.dumps(run.settings(node.workerinput["workerid"]))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    config = session.config
+    parallel = config.pluginmanager.hasplugin("dsession")
+    if LIVE_RUN in config.stash and not parallel and session.items:
+        _start(config, workers=1)
+        config.stash[SETTINGS] = config.stash[LIVE_RUN].settings("serial")
+
+
+def _start(config: pytest.Config, workers: int) -> None:
+    run = config.stash[LIVE_RUN]
+    try:
+        run.start(workers)
+    except TrunkproofError as error:
+        run.failed(error)
+        pytest.exit(str(error), returncode=error.exit_code)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if report.failed:
+        terminal.remember_collection_error(str(report.longrepr))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    run = session.config.stash.get(LIVE_RUN, None)
+    if run is not None:
+        session.exitstatus = run.finish(terminal.collection_errors())
+
+
+@pytest.fixture(scope="session")
+def testbed(request: pytest.FixtureRequest) -> Iterator[Testbed]:
+    """The worker's testbed; its simulators start with the first scenario."""
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "serial")
+    bed = Testbed(request.config.stash[SETTINGS], worker)
+    try:
+        yield bed
+    finally:
+        bed.stop()
+
+
+@pytest.fixture
+def scene(request: pytest.FixtureRequest, testbed: Testbed) -> Iterator[Scene]:
+    """The scenario in progress."""
+    testbed.make_ready()
+    scene = Scene(testbed, request.node.name)
+    request.node.stash[recorder.SCENE] = scene
+    yield scene
+    scene.switch_all_off()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    settings = item.config.stash.get(SETTINGS, None)
+    if settings is None or not isinstance(item.parent, FeatureFile):
+        return (yield)
+    recording = recorder.Recording.of(item, settings)
+    item.stash[recorder.RECORDING] = recording
+    error: BaseException | None = None
+    try:
+        recording.require_claims()
+        yield
+        recording.closing_checks()
+    except BaseException as raised:  # noqa: BLE001 - every way to end is recorded, then raised again
+        error = raised
+    recording.finish(error)
+    if isinstance(error, NotRun):
+        pytest.skip(str(error))
+    if error is not None:
+        raise error.with_traceback(error.__traceback__)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    recording = item.stash.get(recorder.RECORDING, None)
+    if recording is not None and call.when == "call":
+        recording.describe(report)
+    return report
+
+
+def pytest_bdd_before_step(request: pytest.FixtureRequest, step: Any) -> None:
+    recording = request.node.stash.get(recorder.RECORDING, None)
+    if recording is not None:
+        recording.step_began(step)
+
+
+def pytest_bdd_after_step(request: pytest.FixtureRequest, step: Any) -> None:
+    recording = request.node.stash.get(recorder.RECORDING, None)
+    if recording is not None:
+        recording.step_ended(step, None)
+
+
+def pytest_bdd_step_error(request: pytest.FixtureRequest, step: Any, exception: BaseException) -> None:
+    recording = request.node.stash.get(recorder.RECORDING, None)
+    if recording is not None:
+        recording.step_ended(step, exception)
+
+
+def pytest_bdd_apply_tag(tag: str, function: Any) -> bool:
+    """Every tag of a feature is a marker, so that ``-m`` selects by it."""
+    getattr(pytest.mark, tag)(function)
+    return True

@@ -1,0 +1,105 @@
+"""Feature files as pytest collects them: no Python stub beside a ``.feature``.
+
+A file that is not Gherkin, or has a step that nobody defined, is an error of collection that names the file,
+the line and the nearest known step; nothing is called before all files are sound.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_bdd import exceptions
+from pytest_bdd.feature import get_feature
+from pytest_bdd.parser import Feature, ScenarioTemplate
+from pytest_bdd.scenario import get_python_name_generator, scenario
+
+from trunkproof.vocabulary import KnownStep, known_steps
+
+CLOSE_ENOUGH = 0.4
+
+
+class FeatureFile(pytest.Module):
+    """A ``.feature`` file; its items are pytest-bdd's test functions, one per scenario or example."""
+
+    def _getobj(self) -> types.ModuleType:
+        feature = self._parse()
+        problems = list(undefined_steps(feature, known_steps()))
+        if problems:
+            raise self.CollectError("\n".join(problems))
+        module = types.ModuleType(f"feature_{self.path.stem}")
+        module.__file__ = str(self.path)
+        names: set[str] = set()
+        for name in feature.scenarios:
+
+            @scenario(self.path.name, name, features_base_dir=str(self.path.parent))
+            def run_scenario() -> None:
+                """All steps have run by now."""
+
+            for candidate in get_python_name_generator(name):
+                if candidate not in names:
+                    names.add(candidate)
+                    setattr(module, candidate, run_scenario)
+                    break
+        return module
+
+    def _parse(self) -> Feature:
+        try:
+            return get_feature(str(self.path.parent), self.path.name)
+        except exceptions.GherkinParseError as bad:
+            raise self.CollectError(
+                f"{self.path}:{bad.line}: not valid Gherkin: {_first_line(bad.message)}\n    {bad.line_content.strip()}"
+            ) from None
+        except (OSError, UnicodeDecodeError) as unreadable:
+            raise self.CollectError(f"{self.path}: cannot be read: {unreadable}") from None
+
+    def _register_setup_module_fixture(self) -> None:
+        """A feature has no setup_module."""
+
+    def _register_setup_function_fixture(self) -> None:
+        """A feature has no setup_function."""
+
+
+def _first_line(message: str) -> str:
+    return message.strip().splitlines()[0] if message.strip() else "unknown error"
+
+
+def undefined_steps(feature: Feature, known: list[KnownStep]) -> Iterator[str]:
+    """One line for each step of the feature that no step function matches."""
+    reported: set[tuple[int, str]] = set()
+    for template in feature.scenarios.values():
+        for context in _examples(template):
+            for step in template.render(context).steps:
+                if (step.line_number, step.name) in reported:
+                    continue
+                if any(candidate.matches(step.type, step.name) for candidate in known):
+                    continue
+                reported.add((step.line_number, step.name))
+                near = nearest_step(step.name, [k for k in known if k.type in (None, step.type)] or known)
+                hint = f" Nearest: {near.keyword} {near.sentence}" if near else ""
+                yield f"{feature.filename}:{step.line_number}: no such step: {step.keyword.strip()} {step.name}.{hint}"
+
+
+def nearest_step(name: str, known: list[KnownStep]) -> KnownStep | None:
+    """The known step whose sentence is most like ``name``, None when none is like it at all."""
+
+    def likeness(step: KnownStep) -> float:
+        plain = re.sub(r"\{[^}]*\}", "…", step.sentence)
+        return difflib.SequenceMatcher(None, plain, name).ratio()
+
+    best = max(known, key=likeness, default=None)
+    return best if best is not None and likeness(best) >= CLOSE_ENOUGH else None
+
+
+def _examples(template: ScenarioTemplate) -> list[dict[str, str]]:
+    rows = [row for examples in template.examples for row in examples.as_contexts()]
+    return rows or [{}]
+
+
+def collect_feature(path: Path, parent: pytest.Collector) -> FeatureFile | None:
+    """What ``pytest_collect_file`` answers for ``path``."""
+    return FeatureFile.from_parent(parent, path=path) if path.suffix == ".feature" else None

@@ -1,0 +1,202 @@
+"""Records one scenario: its steps as they pass, its closing checks, and its evidence at the end."""
+
+from __future__ import annotations
+
+import traceback
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic, time
+from typing import Any
+
+import allure
+import pytest
+from pytest_bdd.parser import Scenario
+from pytest_bdd.parser import Step as GherkinStep
+from pytest_bdd.scenario import scenario_wrapper_template_registry
+
+from harness.errors import NotRun, TrunkproofError
+from harness.evidence import ScenarioRecord, Step, StepStatus, slug, write_record
+from harness.target import Claim
+from harness.verdict import of_error
+from scenarios.checks import never_pstn, pbx_is_clean
+from scenarios.scene import Scene
+from scenarios.scene_evidence import gather
+from scenarios.testbed import RunSettings
+from trunkproof.plugin.attachments import attach_evidence
+
+CLAIM_PREFIX = "claims."
+REQUIREMENT_PREFIX = "req."
+NO_EVIDENCE: dict[str, Any] = {"talk_s": 0.0}
+
+
+@dataclass
+class Recording:
+    """One scenario's recording. ``scenario`` is rendered with its example's values."""
+
+    item: pytest.Item
+    settings: RunSettings
+    scenario: Scenario
+    name: str
+    started_at: float = field(default_factory=monotonic)
+    started_wall: float = field(default_factory=time)
+    steps: list[Step] = field(default_factory=list)
+    record: ScenarioRecord | None = None
+    _step_began_at: float = 0.0
+    _step_stack: ExitStack = field(default_factory=ExitStack)
+
+    @classmethod
+    def of(cls, item: pytest.Item, settings: RunSettings) -> Recording:
+        """The recording of a collected scenario."""
+        assert isinstance(item, pytest.Function)
+        template = scenario_wrapper_template_registry[item.obj]
+        example: dict[str, str] = {}
+        if hasattr(item, "callspec"):
+            example = item.callspec.params.get("_pytest_bdd_example", {})
+        scenario = template.render(example)
+        plain = template.name == scenario.name and example
+        name = f"{scenario.name} ({', '.join(example.values())})" if plain else scenario.name
+        return cls(item, settings, scenario, name)
+
+    @property
+    def scene(self) -> Scene | None:
+        return self.item.stash.get(SCENE, None)
+
+    @property
+    def tags(self) -> list[str]:
+        return sorted(
+            {
+                mark.name
+                for mark in self.item.iter_markers()
+                if mark.name not in ("parametrize", "usefixtures")
+            }
+        )
+
+    @property
+    def directory(self) -> Path:
+        feature = Path(self.scenario.feature.filename).stem
+        return (
+            self.settings.directory
+            / "evidence"
+            / f"{slug(feature)}--{slug(self.name)}--{self.scenario.line_number}"
+        )
+
+    def require_claims(self) -> None:
+        """Raises NotRun when the target does not claim what the scenario is tagged with."""
+        known = {claim.value for claim in Claim}
+        for tag in self.tags:
+            claim = tag.removeprefix(CLAIM_PREFIX)
+            if (
+                tag.startswith(CLAIM_PREFIX)
+                and claim in known
+                and claim not in self.settings.running.target.claims
+            ):
+                raise NotRun(f"the target {self.settings.running.target.name!r} does not claim '{claim}'")
+
+    def step_began(self, step: GherkinStep) -> None:
+        self._step_began_at = monotonic()
+        self._step_stack = ExitStack()
+        self._step_stack.enter_context(allure.step(f"{step.keyword.strip()} {step.name}"))
+
+    def step_ended(self, step: GherkinStep, error: BaseException | None) -> None:
+        notes = self.scene.take_notes() if self.scene else []
+        for note in notes:
+            allure.attach(note, name="measured", attachment_type=allure.attachment_type.TEXT)
+        self._step_stack.__exit__(
+            type(error) if error else None, error, error.__traceback__ if error else None
+        )
+        self.steps.append(
+            Step(
+                keyword=step.keyword.strip(),
+                text=step.name,
+                line=step.line_number,
+                status=StepStatus.FAILED if error else StepStatus.PASSED,
+                started_at=self._step_began_at,
+                duration_s=monotonic() - self._step_began_at,
+                error=str(error) if error else "",
+                notes=notes,
+            )
+        )
+
+    def closing_checks(self) -> None:
+        """What holds at the end of every scenario: all let go, nothing left behind, nothing on the PSTN."""
+        if self.scene is None:
+            return
+        self.scene.hang_up_all()
+        never_pstn(self.scene)
+        pbx_is_clean(self.scene)
+
+    def finish(self, error: BaseException | None) -> None:
+        """End the scene's calls, gather its evidence and write the record. Never raises."""
+        evidence = dict(NO_EVIDENCE)
+        problems = []
+        if self.scene is not None:
+            for act in (self.scene.hang_up_all, lambda: evidence.update(self._gathered())):
+                try:
+                    act()
+                except Exception as problem:  # noqa: BLE001 - what was measured must be written whatever fails
+                    problems.append(str(problem) or type(problem).__name__)
+        verdict, blame = of_error(error)
+        reason, detail = explain(error)
+        if problems and problems != [reason]:
+            detail = "\n".join([*filter(None, [detail]), *(f"evidence is incomplete: {p}" for p in problems)])
+        self.record = ScenarioRecord(
+            feature=self.scenario.feature.name or Path(self.scenario.feature.filename).stem,
+            feature_file=self.scenario.feature.rel_filename,
+            line=self.scenario.line_number,
+            name=self.name,
+            tags=self.tags,
+            requirements=[
+                t.removeprefix(REQUIREMENT_PREFIX) for t in self.tags if t.startswith(REQUIREMENT_PREFIX)
+            ],
+            verdict=verdict,
+            blame=blame,
+            reason=reason,
+            detail=detail,
+            steps=self.steps + self._steps_not_reached(),
+            started_wall=self.started_wall,
+            started_at=self.started_at,
+            duration_s=monotonic() - self.started_at,
+            worker=self.scene.testbed.worker if self.scene else "",
+            **evidence,
+        )
+        write_record(self.directory, self.record)
+        attach_evidence(self.directory, self.record)
+
+    def describe(self, report: pytest.TestReport) -> None:
+        """Put the verdict into pytest's report: one line in the terminal, properties for JUnit and xdist."""
+        if self.record is None:
+            return
+        report.user_properties += [
+            ("trunkproof.name", self.record.name),
+            ("trunkproof.verdict", self.record.verdict.value),
+            ("trunkproof.reason", self.record.reason),
+        ]
+        if report.failed:
+            report.longrepr = f"{self.record.verdict.upper()} ({self.record.blame}): {self.record.reason}\n{self.record.detail}"
+
+    def _gathered(self) -> dict[str, Any]:
+        assert self.scene is not None
+        return gather(self.scene, self.directory)
+
+    def _steps_not_reached(self) -> list[Step]:
+        return [
+            Step(keyword=s.keyword.strip(), text=s.name, line=s.line_number, status=StepStatus.NOT_REACHED)
+            for s in self.scenario.steps[len(self.steps) :]
+        ]
+
+
+SCENE = pytest.StashKey[Scene]()
+RECORDING = pytest.StashKey[Recording]()
+
+
+def explain(error: BaseException | None) -> tuple[str, str]:
+    """Reason (one line) and detail of the exception that ended a scenario."""
+    if error is None:
+        return "", ""
+    if isinstance(error, TrunkproofError):
+        return str(error), error.detail
+    if isinstance(error, KeyboardInterrupt):
+        return "the run was interrupted", ""
+    trace = "".join(traceback.format_exception(error)[-6:])
+    return f"trunkproof itself failed: {type(error).__name__}: {error}", trace

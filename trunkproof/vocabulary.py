@@ -1,0 +1,51 @@
+"""The vocabulary: every sentence a feature may use, as registered by the modules in ``steps/``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pytest_bdd.parsers import StepParser
+from pytest_bdd.steps import step_function_context_registry
+
+# pytest-bdd's own debugging step.
+_NOT_OURS = {"trace"}
+
+
+@dataclass(frozen=True, slots=True)
+class KnownStep:
+    """One sentence. ``type`` is given, when, then, or None for all; ``module`` says who speaks."""
+
+    type: str | None
+    sentence: str
+    meaning: str
+    module: str
+    parser: StepParser
+
+    @property
+    def keyword(self) -> str:
+        return (self.type or "*").capitalize()
+
+    def matches(self, step_type: str, name: str) -> bool:
+        return self.type in (None, step_type) and self.parser.is_matching(name)
+
+
+def known_steps() -> list[KnownStep]:
+    """All registered sentences, by module, type and text."""
+    found = {}
+    for context in step_function_context_registry.values():
+        if context.parser.name in _NOT_OURS:
+            continue
+        step = KnownStep(
+            type=context.type,
+            sentence=context.parser.name,
+            meaning=_meaning(context.step_func),
+            module=context.step_func.__module__,
+            parser=context.parser,
+        )
+        found[(step.module, step.type or "", step.sentence)] = step
+    return [found[key] for key in sorted(found)]
+
+
+def _meaning(function: Callable[..., object]) -> str:
+    return " ".join((function.__doc__ or "").split())
