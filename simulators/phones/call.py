@@ -28,7 +28,7 @@ from simulators.phones.protocol import (
     TransferProgress,
 )
 from simulators.phones.rtp import rtp_report, total
-from simulators.phones.sdp import shape_offer
+from simulators.phones.sdp import event_rate_hz, shape_answer, shape_offer
 
 CallbackT = TypeVar("CallbackT", bound=Callable[..., Any])
 
@@ -114,6 +114,8 @@ class PhoneCall(pj.Call):
         self._connected_at: float | None = None
         self._media_index: int | None = None
         self._media_on = False
+        self._codec = ""
+        self._event_rate_hz = 0
         self._digits = DigitListener()
         self._finished_streams: list[RtpReport] = []
 
@@ -206,10 +208,11 @@ class PhoneCall(pj.Call):
             self._media_index = media.index
             self.audio.attach(self.getAudioMedia(media.index))
             was_on, self._media_on = self._media_on, media.status == pj.PJSUA_CALL_MEDIA_ACTIVE
+            self._codec = self.getStreamInfo(media.index).codecName.lower()
             if self._media_on and not was_on:
                 self._emit(
                     MediaActive,
-                    codec=self.getStreamInfo(media.index).codecName.lower(),
+                    codec=self._codec,
                     recording=str(self.audio.recording),
                     recording_started_at=self.audio.started_at,
                     sample_rate_hz=BRIDGE_RATE_HZ,
@@ -232,8 +235,9 @@ class PhoneCall(pj.Call):
 
     @guarded
     def onCallSdpCreated(self, prm: pj.OnCallSdpCreatedParam) -> None:
-        if not prm.remSdp.wholeSdp:
-            prm.sdp.wholeSdp = shape_offer(prm.sdp.wholeSdp)
+        shape = shape_answer if prm.remSdp.wholeSdp else shape_offer
+        prm.sdp.wholeSdp = shape(prm.sdp.wholeSdp)
+        self._event_rate_hz = event_rate_hz(prm.remSdp.wholeSdp or prm.sdp.wholeSdp)
 
     @guarded
     def onCallRxOffer(self, prm: pj.OnCallRxOfferParam) -> None:
@@ -285,6 +289,12 @@ class PhoneCall(pj.Call):
         while not self.audio.complete() and monotonic() < deadline:
             yield
         self.shared.emit(event)
+
+    def _event_ms(self, reckoned_ms: int) -> int:
+        """Duration of an RFC 4733 event; pjmedia reckons with 48000 Hz in an Opus stream, come what may."""
+        if self._codec != Codec.OPUS or not self._event_rate_hz:
+            return reckoned_ms
+        return reckoned_ms * 48000 // self._event_rate_hz
 
     def _report_digits(self, presses: list[HeardDigit], method: str) -> None:
         for press in presses:

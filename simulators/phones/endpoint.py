@@ -26,8 +26,9 @@ LOG_SENDER = "trunkproof"
 # newline, space and indentation. The date is what makes the log's local times unambiguous.
 _LOG_DECORATION = 0x02 | 0x04 | 0x08 | 0x10 | 0x20 | 0x40 | 0x80 | 0x200 | 0x4000
 
-# What Meta offers (RFC 7587 parameters): maxplaybackrate 16000, maxaveragebitrate 20000, useinbandfec.
-_OPUS_RATE_HZ = 16000
+# pjmedia reckons RTCP jitter at this rate, and RTP runs at 48000 Hz whatever Opus is told (RFC 7587).
+# The audio itself stays wideband: the bridge has 16 kHz, and ``sdp`` says so to the far end.
+_OPUS_RATE_HZ = 48000
 _OPUS_BIT_RATE = 20000
 
 _CODEC_IDS = {Codec.OPUS: "opus/", Codec.PCMU: "PCMU/", Codec.PCMA: "PCMA/", Codec.G722: "G722/"}

@@ -166,6 +166,8 @@ class RtpReport:
 
     ``received_*`` describe the stream that came in, ``sent_*`` what we sent; ``*_lost`` of the sent
     stream is what the far end reported by RTCP. ``round_trip_ms`` is 0 before the first RTCP exchange.
+    Jitter is the mean of the RFC 3550 estimate over the call; both figures mean nothing (and are 0) when
+    ``jitter_known`` is false: pjmedia reckons it with Opus's audio rate unless that is 48000 Hz.
     """
 
     codec: str
@@ -185,6 +187,7 @@ class RtpReport:
     sent_lost: int
     sent_jitter_ms: float
     round_trip_ms: float
+    jitter_known: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

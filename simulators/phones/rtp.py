@@ -7,7 +7,10 @@ from dataclasses import replace
 
 import pjsua2 as pj
 
-from simulators.phones.protocol import RtpReport
+from simulators.phones.protocol import Codec, RtpReport
+
+# Clock of RTP timestamps where it is not the sampling rate: RFC 3551 section 4.5.2, RFC 7587 section 4.1.
+_RTP_CLOCKS_HZ: dict[str, int] = {Codec.G722: 8000, Codec.OPUS: 48000}
 
 
 def rtp_report(call: pj.Call, media_index: int) -> RtpReport:
@@ -20,9 +23,12 @@ def rtp_report(call: pj.Call, media_index: int) -> RtpReport:
     received, sent = statistics.rxStat, statistics.txStat
     parameters = stream.audCodecParam
     frame_ms = parameters.info.frameLen
+    codec = stream.codecName.lower()
+    # pjmedia keeps Opus's timestamps at 48000 Hz but its RTCP clock at the rate the far end asked for.
+    jitter_known = codec != Codec.OPUS or stream.codecClockRate == _RTP_CLOCKS_HZ[Codec.OPUS]
     return RtpReport(
-        codec=stream.codecName.lower(),
-        clock_rate_hz=stream.codecClockRate,
+        codec=codec,
+        clock_rate_hz=_RTP_CLOCKS_HZ.get(codec, stream.codecClockRate),
         payload_type=stream.txPt,
         ptime_ms=frame_ms * parameters.setting.frmPerPkt,
         local=transport.localRtpName,
@@ -32,12 +38,13 @@ def rtp_report(call: pj.Call, media_index: int) -> RtpReport:
         received_lost=received.loss,
         received_discarded=received.discard,
         received_reordered=received.reorder,
-        received_jitter_ms=received.jitterUsec.mean / 1000,
+        received_jitter_ms=received.jitterUsec.mean / 1000 if jitter_known else 0.0,
         sent_packets=sent.pkt,
         sent_bytes=sent.bytes,
         sent_lost=sent.loss,
-        sent_jitter_ms=sent.jitterUsec.mean / 1000,
+        sent_jitter_ms=sent.jitterUsec.mean / 1000 if jitter_known else 0.0,
         round_trip_ms=statistics.rttUsec.mean / 1000,
+        jitter_known=jitter_known,
     )
 
 
