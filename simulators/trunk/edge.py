@@ -1,0 +1,274 @@
+"""The trunk's edge: sockets, the trace, header rules. What is on the wire is made here.
+
+Two sides, the customers' (UDP) and the PBX's (every transport of ``PBX_WIRES``), both seen by the core
+as plain messages; the core never learns which transport carried them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import secrets
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from harness.trace import SipTraceEntry, SipTraceWriter, decode_octets
+from simulators.trunk.dress import dress, dress_for_customer
+from simulators.trunk.header_rules import HeaderRule, RuleDirection, apply_rules
+from simulators.trunk.message import (
+    MalformedMessageError,
+    SipMessage,
+    answer_to,
+    check_headers,
+    parameter,
+    parse,
+    salvage,
+)
+from simulators.trunk.profile import Profile
+from simulators.trunk.protocol import Leg
+from simulators.trunk.reasons import reason_of
+from simulators.trunk.sippy_text import for_sippy, from_sippy
+from simulators.trunk.tcp import TcpWire
+from simulators.trunk.transactions import UnparsableError
+from simulators.trunk.udp import UdpWire
+from simulators.trunk.wire import Address, Wire, WireListener
+
+PBX_WIRES: dict[str, Callable[[Address, WireListener], Wire]] = {"udp": UdpWire, "tcp": TcpWire}
+"""Transports towards the PBX by their names in ``;transport=`` . TLS belongs here."""
+
+REMEMBERED = 8192
+"""Messages remembered for the way back and against repetition: more than pass in the 32 s they matter."""
+
+log = logging.getLogger(__name__)
+KeyT = TypeVar("KeyT")
+ValueT = TypeVar("ValueT")
+
+
+class Core(Protocol):
+    """What the edge delivers to."""
+
+    def receive(self, leg: Leg, text: str, source: Address, transport: str, at: float) -> None:
+        """A message as text for sippy. Raises UnparsableError."""
+
+    def unreachable(self, leg: Leg, destination: Address, why: str) -> None:
+        """Nothing that is sent to ``destination`` arrives."""
+
+    def values_of(self, call_id: str) -> Mapping[str, str]:
+        """Placeholders' values in the call that has this Call-ID on the PBX's side."""
+
+
+class Trace:
+    """The trace file, fed with octets."""
+
+    def __init__(self, writer: SipTraceWriter) -> None:
+        self._writer = writer
+
+    def record(self, octets: bytes, source: Address, destination: Address, transport: str, at: float) -> None:
+        """``at`` is CLOCK_MONOTONIC in s, taken at the socket."""
+        self._writer.write(
+            SipTraceEntry(
+                at=at,
+                wall=time.time() - (time.monotonic() - at),
+                source=f"{source[0]}:{source[1]}",
+                destination=f"{destination[0]}:{destination[1]}",
+                transport=transport,
+                raw=decode_octets(octets),
+            )
+        )
+
+
+class EdgeSide:
+    """Sockets of one side and what happens to its messages."""
+
+    def __init__(self, leg: Leg, profile: Profile, trace: Trace, core: Core) -> None:
+        self._leg = leg
+        self._profile = profile
+        self._trace = trace
+        self._core = core
+        self._loop = asyncio.get_running_loop()
+        self.rules: tuple[HeaderRule, ...] = profile.header_rules if leg is Leg.PBX else ()
+        self.wires: dict[str, Wire] = {}
+        self.default_transport = "udp"
+        # By branch: what a request came over, for its responses (RFC 3261 section 18.2.2).
+        self._came_over: OrderedDict[str, tuple[Wire, object | None]] = OrderedDict()
+        self._sent_reliably: OrderedDict[tuple[str, str, int], None] = OrderedDict()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def local(self) -> Address:
+        return self.wires["udp"].local
+
+    async def close(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        for wire in self.wires.values():
+            await wire.close()
+
+    # From the sockets to the core.
+
+    def received(
+        self, wire: Wire, octets: bytes, source: Address, local: Address, at: float, connection: object | None
+    ) -> None:
+        """A message came; whatever it is, the trunk goes on."""
+        if not octets.strip():
+            return
+        self._trace.record(octets, source, local, wire.name, at)
+        try:
+            message = parse(octets)
+            check_headers(message)
+            if self._leg is Leg.PBX:
+                apply_rules(
+                    self.rules, RuleDirection.FROM_PBX, message, self._core.values_of(message.get("Call-ID"))
+                )
+            if message.is_request:
+                _remember(self._came_over, message.branch, (wire, connection))
+            self._core.receive(self._leg, for_sippy(message), source, wire.name, at)
+        except (MalformedMessageError, UnparsableError) as malformed:
+            self._reject(wire, octets, source, connection, str(malformed))
+        except Exception:
+            log.exception("%s: a message of %s:%s could not be handled", self._leg, *source)
+
+    def broken(
+        self,
+        wire: Wire,
+        octets: bytes,
+        source: Address,
+        local: Address,
+        at: float,
+        connection: object,
+        why: str,
+    ) -> None:
+        """A stream went out of step; its connection will be closed."""
+        self._trace.record(octets, source, local, wire.name, at)
+        self._reject(wire, octets, source, connection, why)
+
+    def sent(self, wire: Wire, octets: bytes, local: Address, destination: Address, at: float) -> None:
+        self._trace.record(octets, local, destination, wire.name, at)
+
+    def unreachable(self, destination: Address, why: str) -> None:
+        # Not at once: the core may be in the middle of sending this very message.
+        self._loop.call_soon(self._core.unreachable, self._leg, destination, why)
+
+    def _reject(
+        self, wire: Wire, octets: bytes, source: Address, connection: object | None, why: str
+    ) -> None:
+        log.warning("%s: malformed message from %s:%s over %s: %s", self._leg, *source, wire.name, why)
+        request = salvage(octets)
+        if not request.is_request or request.method == "ACK" or not request.get("Via"):
+            return
+        answer = answer_to(request, 400, f"{reason_of(400)} - {why}"[:120])
+        if not parameter(answer.get("To"), "tag"):
+            answer.set("To", f"{answer.get('To')};tag={secrets.token_hex(8)}")
+        wire.send(answer.to_bytes(), source, connection)
+
+    # From the core to the sockets.
+
+    def send(self, text: str, destination: Address) -> None:
+        """A message of sippy's, to be made what the profile and the transport want."""
+        message = from_sippy(text)
+        wire, connection = self._way(message)
+        if message.is_request and wire.name != "udp":
+            via = message.get("Via")
+            message.headers[0] = ("Via", via.replace("SIP/2.0/UDP", f"SIP/2.0/{wire.name.upper()}", 1))
+        if self._leg is Leg.PBX:
+            values = self._core.values_of(message.get("Call-ID"))
+            dress(message, self._profile, values)
+            apply_rules(self.rules, RuleDirection.TO_PBX, message, values)
+        else:
+            dress_for_customer(message, self._profile)
+        if wire.reliable and self._is_repetition(message):
+            return
+        self._transmit(wire, message.to_bytes(), destination, connection)
+
+    def _way(self, message: SipMessage) -> tuple[Wire, object | None]:
+        if not message.is_request:
+            found = self._came_over.get(message.branch)
+            return found if found is not None else (self._default_wire(), None)
+        hop = message.get("Route") or message.request_uri
+        named = parameter(hop.partition(">")[0], "transport").lower()
+        return self.wires.get(named) or self._default_wire(), None
+
+    def _default_wire(self) -> Wire:
+        return self.wires[self.default_transport]
+
+    def _is_repetition(self, message: SipMessage) -> bool:
+        """Whether sippy, which knows only UDP, repeats what TCP has delivered (RFC 3261 section 17.1.1.2).
+
+        A 2xx and its ACK are repeated end to end over every transport (section 13.3.1.4).
+        """
+        if message.method == "ACK" and message.is_request:
+            return False
+        if not message.is_request and message.code < 300:
+            return False
+        key = (message.branch, message.method, message.code)
+        if key in self._sent_reliably:
+            return True
+        _remember(self._sent_reliably, key, None)
+        return False
+
+    def _transmit(self, wire: Wire, octets: bytes, destination: Address, connection: object | None) -> None:
+        if _is_address(destination[0]):
+            wire.send(octets, destination, connection)
+            return
+        task = self._loop.create_task(self._resolve_and_send(wire, octets, destination, connection))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _resolve_and_send(
+        self, wire: Wire, octets: bytes, destination: Address, connection: object | None
+    ) -> None:
+        try:
+            found = await self._loop.getaddrinfo(*destination, family=socket.AF_INET, type=socket.SOCK_DGRAM)
+        except OSError as unknown:
+            self.unreachable(destination, f"{destination[0]}: {unknown.strerror}")
+            return
+        wire.send(octets, (str(found[0][4][0]), destination[1]), connection)
+
+
+class Edge:
+    """Both sides. Must be made and used on the loop's thread."""
+
+    def __init__(self, profile: Profile, trace: SipTraceWriter, core: Core) -> None:
+        self._trace = trace
+        self._profile = profile
+        shared = Trace(trace)
+        self.customer = EdgeSide(Leg.CUSTOMER, profile, shared, core)
+        self.pbx = EdgeSide(Leg.PBX, profile, shared, core)
+
+    async def start(self, address: str, customer_port: int, pbx_side_port: int, pbx_transport: str) -> None:
+        """Bind. Raises OSError that names the port."""
+        self.customer.wires["udp"] = UdpWire((address, customer_port), self.customer)
+        port = pbx_side_port
+        for name, make in PBX_WIRES.items():
+            wire = make((address, port), self.pbx)
+            await wire.start()
+            self.pbx.wires[name] = wire
+            port = port or wire.local[1]
+        self.pbx.default_transport = pbx_transport
+
+    def add_rules(self, rules: Sequence[HeaderRule]) -> None:
+        """Apply ``rules`` after the profile's own, in place of those added before."""
+        self.pbx.rules = (*self._profile.header_rules, *rules)
+
+    async def close(self) -> None:
+        await self.customer.close()
+        await self.pbx.close()
+        self._trace.close()
+
+
+def _remember(table: OrderedDict[KeyT, ValueT], key: KeyT, value: ValueT) -> None:
+    table[key] = value
+    if len(table) > REMEMBERED:
+        table.popitem(last=False)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,192 @@
+"""The trunk's process: one trunk at one local address, on one asyncio loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.child import Channel, ParentGone, is_stop
+from harness.errors import HarnessMisuse, TrunkproofError
+from harness.messages import Event, Request
+from harness.trace import SipTraceWriter
+from simulators.trunk.core import Places, TrunkCore
+from simulators.trunk.edge import PBX_WIRES, Edge
+from simulators.trunk.header_rules import parse_rules
+from simulators.trunk.profile import Profile, load_profile
+from simulators.trunk.protocol import (
+    CustomerOffline,
+    CustomerOnline,
+    KeepAlive,
+    OpenCalls,
+    Probe,
+    SetHeaderRules,
+    TrunkConfig,
+    WhereCustomersCall,
+)
+
+GOODBYE_S = 1.5
+"""How long calls that are ended by Stop may take to say so."""
+
+log = logging.getLogger(__name__)
+
+
+def run(channel: Channel, config: TrunkConfig) -> None:
+    """Be a trunk until told to stop. Raises OSError (a port in use) and HarnessMisuse (a bad profile)."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format=f"{config.name} %(levelname)s %(name)s: %(message)s"
+    )
+    profile = load_profile(config.profile)
+    asyncio.run(_Trunk(channel, config, profile).live())
+
+
+class _Trunk:
+    def __init__(self, channel: Channel, config: TrunkConfig, profile: Profile) -> None:
+        self._channel = channel
+        self._config = config
+        self._profile = profile
+        self._stopped = asyncio.Event()
+        self._parent_gone = False
+        self._no_calls = asyncio.Event()
+
+    async def live(self) -> None:
+        loop = asyncio.get_running_loop()
+        transport = self._transport()
+        pbx = await self._resolve_pbx(loop)
+        self._core = TrunkCore(self._config, self._profile, self._emit)
+        self._edge = Edge(self._profile, SipTraceWriter(Path(self._config.trace)), self._core)
+        try:
+            await self._edge.start(
+                self._config.address, self._config.customer_port, self._config.pbx_side_port, transport
+            )
+            places = Places(
+                customer_side=self._edge.customer.local,
+                pbx_side=self._edge.pbx.local,
+                pbx=pbx,
+                pbx_name=self._config.pbx_host,
+                pbx_transport=transport,
+            )
+            self._core.start(places, self._edge.customer.send, self._edge.pbx.send)
+            loop.add_reader(self._channel.fileno(), self._readable)
+            self._channel.ready()
+            self._keep_alive(loop)
+            await self._stopped.wait()
+            loop.remove_reader(self._channel.fileno())
+            await self._say_goodbye()
+        finally:
+            self._core.close()
+            await self._edge.close()
+
+    def _transport(self) -> str:
+        name = self._config.pbx_transport or self._profile.transport
+        if name not in PBX_WIRES:
+            known = ", ".join(PBX_WIRES)
+            raise HarnessMisuse(f"the trunk has no transport '{name}'", suggestion=f"it has {known}")
+        return name
+
+    async def _resolve_pbx(self, loop: asyncio.AbstractEventLoop) -> tuple[str, int]:
+        host, port = self._config.pbx_host, self._config.pbx_port
+        try:
+            found = await loop.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM)
+        except OSError as unknown:
+            raise HarnessMisuse(f"the PBX's host '{host}' has no address: {unknown.strerror}") from None
+        return str(found[0][4][0]), port
+
+    async def _say_goodbye(self) -> None:
+        if self._core.open_calls():
+            self._core.hang_up_all("the trunk was stopped")
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + GOODBYE_S
+            while self._core.open_calls() and loop.time() < deadline:
+                self._no_calls.clear()
+                try:
+                    await asyncio.wait_for(self._no_calls.wait(), deadline - loop.time())
+                except TimeoutError:
+                    break
+
+    def _keep_alive(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Send OPTIONS now and again after the profile's interval."""
+        table = self._profile.keep_alive
+        if table.interval_s and not self._stopped.is_set():
+            self._core.probe(table.timeout_s, self._emit)
+            loop.call_later(table.interval_s, self._keep_alive, loop)
+
+    def _emit(self, event: Event) -> None:
+        try:
+            if not self._parent_gone:
+                self._channel.emit(event)
+        except ParentGone:
+            self._end_alone()
+        if not self._core.open_calls():
+            self._no_calls.set()
+
+    def _end_alone(self) -> None:
+        self._parent_gone = True
+        self._stopped.set()
+
+    def _readable(self) -> None:
+        try:
+            while request := self._channel.receive():
+                if is_stop(request.command):
+                    self._stopped.set()
+                    return
+                self._carry_out(request)
+        except ParentGone:
+            asyncio.get_running_loop().remove_reader(self._channel.fileno())
+            self._end_alone()
+
+    def _carry_out(self, request: Request) -> None:
+        handler = _COMMANDS.get(type(request.command))
+        if handler is None:
+            self._channel.refuse(request, f"the trunk does not know {type(request.command).__name__}")
+            return
+        try:
+            handler(self, request)
+        except (TrunkproofError, ValueError) as refused:
+            self._channel.refuse(request, str(refused))
+
+    def _where_customers_call(self, request: Request) -> None:
+        host, port = self._edge.customer.local
+        self._channel.reply(request, f"{host}:{port}")
+
+    def _customer_online(self, request: Request) -> None:
+        assert isinstance(request.command, CustomerOnline)
+        self._core.customers.online(request.command)
+        self._channel.reply(request)
+
+    def _customer_offline(self, request: Request) -> None:
+        assert isinstance(request.command, CustomerOffline)
+        self._core.customers.offline(request.command.number)
+        self._channel.reply(request)
+
+    def _set_header_rules(self, request: Request) -> None:
+        assert isinstance(request.command, SetHeaderRules)
+        self._edge.add_rules(parse_rules(request.command.rules))
+        self._channel.reply(request)
+
+    def _probe(self, request: Request) -> None:
+        assert isinstance(request.command, Probe)
+
+        def done(result: KeepAlive) -> None:
+            self._emit(result)
+            if not self._parent_gone:
+                self._channel.reply(request, result)
+
+        self._core.probe(request.command.timeout_s, done)
+
+    def _open_calls(self, request: Request) -> None:
+        self._channel.reply(request, self._core.open_calls())
+
+
+_COMMANDS: dict[type[Any], Callable[[_Trunk, Request], None]] = {
+    WhereCustomersCall: _Trunk._where_customers_call,
+    CustomerOnline: _Trunk._customer_online,
+    CustomerOffline: _Trunk._customer_offline,
+    SetHeaderRules: _Trunk._set_header_rules,
+    Probe: _Trunk._probe,
+    OpenCalls: _Trunk._open_calls,
+}

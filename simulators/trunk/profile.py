@@ -1,0 +1,263 @@
+"""A trunk's profile: everything that a provider tells, or should have told, at onboarding.
+
+8x8 publishes none of its SIP parameters (transport, codecs, identity headers, authentication, session
+timers): it gives them at onboarding. So all of them are keys of a file; ``profiles/8x8.toml`` is our
+assumption until then, and each of its lines says what the assumption rests on.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from harness.errors import HarnessMisuse
+from harness.toml_file import load_model
+from simulators.trunk.digest import DigestAlgorithm
+from simulators.trunk.header_rules import HeaderName, HeaderRule, Template
+from simulators.trunk.numbers import NumberFormat
+
+BUILT_IN = Path(__file__).resolve().parent / "profiles"
+
+
+def _address(text: str) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IP address") from None
+    return text
+
+
+class TrunkCodec(StrEnum):
+    """Codecs by their RTP encoding names (in lower case)."""
+
+    OPUS = "opus"
+    PCMU = "pcmu"
+    PCMA = "pcma"
+    G722 = "g722"
+
+
+RefusalCode = Annotated[int, Field(ge=400, le=699)]
+PassOrRefuse = Literal["pass"] | RefusalCode
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KeepAliveTable(Table):
+    """OPTIONS to the PBX (RFC 3261 section 11)."""
+
+    interval_s: float = Field(default=30.0, ge=0)
+    """Time between two OPTIONS in s; 0: none. Assumed: 8x8 gives it at onboarding."""
+    timeout_s: float = Field(default=4.0, gt=0)
+    """How long an answer may take in s. Assumed: 8x8 gives it at onboarding."""
+
+
+class UrisTable(Table):
+    """How URIs look in the INVITE to the PBX. ``{called}`` and ``{caller}`` are numbers in the formats
+    below."""
+
+    called_format: NumberFormat = NumberFormat.E164_PLUS
+    """Format of the called (business) number in the request URI and To: `e164_plus`, `e164`,
+    `national`. 8x8's platform rule elsewhere is E.164 with + (8x8 developer docs, SIP response
+    codes page); the SIP leg is not described."""
+    caller_format: NumberFormat = NumberFormat.E164_PLUS
+    """Format of the customer's number in From, Contact and the identity headers. As for `called_format`."""
+    request_uri: Template = "sip:{called}@{pbx_host}:{pbx_port}{transport_parameter}"
+    """Template of the request URI. Assumed: 8x8 gives it at onboarding."""
+    to: Template = "sip:{called}@{pbx_host}"
+    """Template of the URI in To. Assumed: 8x8 gives it at onboarding."""
+    from_uri: Template = "sip:{caller}@{from_host}"
+    """Template of the URI in From. Assumed: 8x8 gives it at onboarding."""
+    contact: Template = "sip:{caller}@{address}:{port}{transport_parameter}"
+    """Template of the URI in Contact; requests of the PBX inside a call are sent there. Assumed: 8x8
+    gives it at onboarding."""
+    from_host: str = ""
+    """`{from_host}`: a domain of the provider; empty: the trunk's own address, as bridges of other
+    providers do (Gupshup's guide: From host is the bridge's IP)."""
+
+
+class IdentityTable(Table):
+    """Who the customer is, beside From."""
+
+    display_name: Literal["profile_name", "number", "none"] = "profile_name"
+    """Display name in From: the WhatsApp profile name (seen in real traffic from Meta), the number
+    (Meta's samples), or none. Whether 8x8 passes it on is assumed."""
+    asserted_identity: bool = True
+    """P-Asserted-Identity (RFC 3325). Assumed: 8x8 gives it at onboarding."""
+    remote_party_id: bool = False
+    """Remote-Party-ID (draft-ietf-sip-privacy). Assumed: 8x8 gives it at onboarding."""
+    privacy: str = ""
+    """Value of Privacy (RFC 3323), such as `none` or `id`; empty: no such header. Assumed: 8x8 gives
+    it at onboarding."""
+    uri: Template = "sip:{caller}@{from_host}"
+    """Template of the URI in the identity headers. Assumed: 8x8 gives it at onboarding."""
+
+
+class HeadersTable(Table):
+    """Headers that say what the trunk is and can do."""
+
+    user_agent: str = "8x8 CPaaS SIP (simulated by trunkproof)"
+    """User-Agent of requests; empty: none. Assumed: 8x8 gives it at onboarding."""
+    server: str = "8x8 CPaaS SIP (simulated by trunkproof)"
+    """Server of responses; empty: none. Assumed: 8x8 gives it at onboarding."""
+    allow: list[str] = Field(default=["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS"])
+    """Methods in Allow. Meta's own is INVITE, ACK, BYE, CANCEL, NOTIFY, OPTIONS (Meta's SIP page);
+    8x8's is assumed."""
+    supported: list[str] = Field(default=[])
+    """Option tags in Supported. Assumed: 8x8 gives it at onboarding."""
+    call_id: Template = "{uuid}@{address}"
+    """Template of the Call-ID on the PBX's leg. A bridge starts a new call, so the Call-ID of WhatsApp
+    (`outgoing:{wacid}`, Meta's SIP page) is not kept (as Gupshup documents); 8x8's form is assumed."""
+    max_forwards: int = Field(default=70, ge=1, le=255)
+    """Max-Forwards of the INVITE (RFC 3261 section 8.1.1.6)."""
+    extra: dict[HeaderName, Template] = Field(default={})
+    """Further headers of the INVITE, name to template, such as `x-wa-meta-wacid = "{wacid}"`. Whether
+    8x8 passes any of Meta's headers is not documented."""
+
+
+class MediaTable(Table):
+    """What passes in SDP offers. Media runs between the customer's phone and the PBX, so payload type
+    numbers stay those of the offer."""
+
+    codecs: list[TrunkCodec] = Field(
+        default=[TrunkCodec.OPUS, TrunkCodec.PCMU, TrunkCodec.PCMA, TrunkCodec.G722], min_length=1
+    )
+    """Codecs the trunk carries; others are taken out of offers, and an offer with none of them gets
+    488. 8x8's voice platform has PCMU, PCMA and G.722, Opus announced (8x8 developer docs); Meta's
+    is Opus, PCMU and PCMA optional (Meta's call settings page)."""
+    order: Literal["customer", "profile"] = "customer"
+    """Whose order of preference an offer to the PBX has. Assumed: 8x8 gives it at onboarding."""
+    telephone_event_clocks_hz: list[int] = Field(default=[8000, 48000])
+    """Clock rates of telephone-event (RFC 4733) that pass. Meta: 8000 only (Meta's calls reference); a
+    bridge that carries Opus offers both (Gupshup's guide); 8x8's are assumed."""
+    ptime_ms: int = Field(default=20, ge=0, le=200)
+    """Packet time written into offers in ms; 0: left as it is. 20 ms is mandatory at Meta (integration
+    patterns page)."""
+    early_media: Literal["pass", "ringing_only"] = "pass"
+    """What becomes of a 183 with SDP: passed on, or 180 without SDP. Assumed: 8x8 gives it at
+    onboarding."""
+
+
+class DialogTable(Table):
+    """What the trunk does inside and around a call."""
+
+    reinvite: PassOrRefuse = "pass"
+    """A re-INVITE of the PBX: `pass` it to the customer's phone or refuse it with a code. Meta refuses
+    with 500 (Meta's FAQ); 8x8's is assumed."""
+    update: PassOrRefuse = 405
+    """An UPDATE of the PBX (RFC 3311): `pass` or a code. Not in Meta's Allow; 8x8's is assumed."""
+    info: PassOrRefuse = 405
+    """An INFO of the PBX (RFC 6086): `pass` or a code. DTMF goes in RTP only (Meta's calls reference);
+    8x8's is assumed."""
+    session_timer: Literal["off", "advertise"] = "off"
+    """Session timers (RFC 4028): `advertise` puts `timer` into Supported and leaves the refreshing to
+    the PBX. Assumed: 8x8 gives it at onboarding."""
+    no_answer_s: float = Field(default=60.0, gt=0, le=280)
+    """How long the called side may ring in s: 30 to 60 s at Meta (calls reference); 8x8's is assumed."""
+    no_answer_code: RefusalCode = 480
+    """What the caller gets then: 480 (Meta's troubleshooting page)."""
+    no_response_s: float = Field(default=16.0, gt=0, le=32)
+    """How long the called side may send nothing at all in s; at most timer B (RFC 3261 section
+    17.1.1.2)."""
+    no_response_code: RefusalCode = 408
+    """What the caller gets then."""
+    redirect_code: RefusalCode = 480
+    """What a customer gets when the PBX answers 3xx. Neither Meta nor 8x8 says; trunks do not follow
+    redirections."""
+
+
+class SecurityTable(Table):
+    """Who may call whom."""
+
+    check_source: bool = True
+    """Take INVITE only from the PBX's address and `accepted_addresses`. 8x8 changes peer addresses by
+    support case, which suggests identification by IP (X Series SIP Trunk FAQ)."""
+    accepted_addresses: list[Annotated[str, AfterValidator(_address)]] = Field(default=[])
+    """Further addresses of the PBX. Given at onboarding."""
+    stranger_code: RefusalCode = 403
+    """What others get. Assumed: 8x8 gives it at onboarding."""
+    answer_challenges: bool = True
+    """Answer a 401 or 407 of the PBX with the target's credentials, as Meta does (Meta's SIP page).
+    8x8's is not published."""
+    challenge_pbx: bool = False
+    """Challenge INVITEs of the PBX with 407, as Meta does (Meta's SIP page). 8x8's is not published."""
+    algorithms: list[DigestAlgorithm] = Field(
+        default=[DigestAlgorithm.SHA_256, DigestAlgorithm.MD5], min_length=1
+    )
+    """Algorithms in the challenge, each in a header of its own (RFC 8760). Meta's samples have MD5, a
+    client was seen to use SHA-256."""
+    realm: str = ""
+    """Realm of the challenge; empty: `uris.from_host` or the trunk's address."""
+
+
+class BusinessCallsTable(Table):
+    """Calls that the PBX starts. 8x8 describes none (there, the customer is called first and then the
+    PBX gets an INVITE), but says to treat the trunk like any other."""
+
+    accept: bool = True
+    """Whether INVITEs of the PBX are taken at all. Assumed: 8x8 gives it at onboarding."""
+    not_accepted_code: RefusalCode = 403
+    """What they get when not."""
+    unknown_customer_code: RefusalCode = 404
+    """For a number that is no customer (8x8's table of SIP codes: 404)."""
+    offline_customer_code: RefusalCode = 480
+    """For a customer who cannot be reached (8x8's table of SIP codes; Meta's troubleshooting page: 480)."""
+
+
+class Profile(Table):
+    """A profile file."""
+
+    name: str
+    """Short name, as in reports."""
+    description: str = ""
+    """One line on what it stands for."""
+    transport: Literal["udp", "tcp"] = "udp"
+    """Transport to the PBX when the target does not say. Assumed: 8x8 gives it at onboarding."""
+    keep_alive: KeepAliveTable = KeepAliveTable()
+    uris: UrisTable = UrisTable()
+    identity: IdentityTable = IdentityTable()
+    headers: HeadersTable = HeadersTable()
+    media: MediaTable = MediaTable()
+    dialog: DialogTable = DialogTable()
+    security: SecurityTable = SecurityTable()
+    business_calls: BusinessCallsTable = BusinessCallsTable()
+    method_codes: dict[str, RefusalCode] = Field(
+        default={"REGISTER": 403, "SUBSCRIBE": 405, "PUBLISH": 405, "MESSAGE": 405, "REFER": 405}
+    )
+    """Codes for methods the trunk does not take; 405 for other known methods, 501 for unknown ones
+    (RFC 3261 section 8.2.1). REGISTER: 403 (Meta's FAQ)."""
+    header_rules: tuple[HeaderRule, ...] = ()
+    """What is changed last on messages to the PBX, and first on messages from it."""
+
+
+def built_in_profiles() -> list[str]:
+    """Names of the profiles that come with trunkproof."""
+    return sorted(path.stem for path in BUILT_IN.glob("*.toml"))
+
+
+def find_profile(name_or_path: str) -> Path:
+    """File of a profile given by path or by the name of a built-in one. Raises HarnessMisuse."""
+    if re.fullmatch(r"[a-z0-9-]+", name_or_path):
+        if name_or_path in built_in_profiles():
+            return BUILT_IN / f"{name_or_path}.toml"
+        if not Path(name_or_path).exists():
+            near = difflib.get_close_matches(name_or_path, built_in_profiles(), n=1)
+            raise HarnessMisuse(
+                f"there is no profile '{name_or_path}'",
+                suggestion=f"did you mean '{near[0]}'?"
+                if near
+                else f"built in: {', '.join(built_in_profiles())}",
+            )
+    return Path(name_or_path)
+
+
+def load_profile(name_or_path: str) -> Profile:
+    """Read a profile. Raises HarnessMisuse: file, line, key, what was expected, the nearest known key."""
+    return load_model(find_profile(name_or_path), Profile)

@@ -1,0 +1,96 @@
+"""What a trunk changes in an SDP offer that passes through it (RFC 4566, RFC 3264).
+
+Media runs between the customer's phone and the PBX, so payload type numbers are never changed: each
+belongs to the phone that will receive it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+STATIC_PAYLOADS = {0: "pcmu/8000", 8: "pcma/8000", 9: "g722/8000"}
+"""Payload types that need no ``a=rtpmap`` (RFC 3551 section 6); G.722's clock is 8000 by history."""
+
+_RTPMAP = re.compile(r"^a=rtpmap:(\d+)\s+([^/\s]+)/(\d+)", re.IGNORECASE)
+_PAYLOAD_ATTRIBUTE = re.compile(r"^a=(?:rtpmap|fmtp|rtcp-fb):(\d+)[ \t]", re.IGNORECASE)
+_AUDIO = re.compile(r"^m=audio (\d+) (\S+) (.+)$")
+_PTIME = re.compile(r"^a=(?:max)?ptime:")
+
+
+class NoCommonCodecError(Exception):
+    """An offer has no codec left that the trunk carries: 488 (RFC 3261 section 21.4.26)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SdpPolicy:
+    """``codecs`` are those the trunk carries, in lower case. ``reorder`` puts them in that order, else the
+    offerer's order stays. ``event_clocks`` are the telephone-event clock rates that pass (RFC 4733), in Hz.
+    ``ptime_ms`` 0 leaves the offer's packet time."""
+
+    codecs: tuple[str, ...]
+    reorder: bool
+    event_clocks: tuple[int, ...]
+    ptime_ms: int
+
+
+def shape_offer(sdp: str, policy: SdpPolicy) -> str:
+    """The offer as the trunk sends it on. Raises NoCommonCodecError.
+
+    Streams other than audio stay as they are.
+    """
+    lines = [line for line in sdp.replace("\r\n", "\n").split("\n") if line]
+    starts = [n for n, line in enumerate(lines) if line.startswith("m=")] + [len(lines)]
+    shaped = lines[: starts[0]]
+    for start, end in pairwise(starts):
+        section = lines[start:end]
+        shaped += _shape_audio(section, policy) if section[0].startswith("m=audio ") else section
+    return "\r\n".join(shaped) + "\r\n"
+
+
+def _shape_audio(section: list[str], policy: SdpPolicy) -> list[str]:
+    match = _AUDIO.match(section[0])
+    if match is None:
+        return section
+    port, protocol, payload_text = match.groups()
+    payloads = [int(text) for text in payload_text.split() if text.isdigit()]
+    names = _names(section)
+    speech = [pt for pt in payloads if names.get(pt, ("", 0))[0] in policy.codecs]
+    if not speech:
+        offered = ", ".join(sorted({names[pt][0] for pt in payloads if pt in names})) or "nothing known"
+        raise NoCommonCodecError(f"offered {offered}, the trunk carries {', '.join(policy.codecs)}")
+    if policy.reorder:
+        speech.sort(key=lambda pt: policy.codecs.index(names[pt][0]))
+    events = [
+        pt
+        for pt in payloads
+        if names.get(pt, ("", 0))[0] == "telephone-event" and names[pt][1] in policy.event_clocks
+    ]
+    kept = speech + events
+    body = [
+        line
+        for line in section[1:]
+        if _payload_of(line) in (None, *kept) and not (policy.ptime_ms and _PTIME.match(line))
+    ]
+    if policy.ptime_ms:
+        body += [f"a=ptime:{policy.ptime_ms}", f"a=maxptime:{policy.ptime_ms}"]
+    return [f"m=audio {port} {protocol} {' '.join(map(str, kept))}", *body]
+
+
+def _payload_of(line: str) -> int | None:
+    """Payload type that an attribute describes, None for lines that describe none."""
+    match = _PAYLOAD_ATTRIBUTE.match(line)
+    return int(match.group(1)) if match else None
+
+
+def _names(section: list[str]) -> dict[int, tuple[str, int]]:
+    names: dict[int, tuple[str, int]] = {}
+    for payload, text in STATIC_PAYLOADS.items():
+        name, _, clock = text.partition("/")
+        names[payload] = (name, int(clock))
+    for line in section:
+        match = _RTPMAP.match(line)
+        if match:
+            names[int(match.group(1))] = (match.group(2).lower(), int(match.group(3)))
+    return names

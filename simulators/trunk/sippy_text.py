@@ -1,0 +1,58 @@
+"""Between octets on the wire and the text that sippy works on.
+
+sippy counts bodies in characters, splits headers at every line separator Unicode knows, wants text that
+is valid UTF-8, and writes display names in other scripts without quotes. The functions here make a
+message pass through it with every octet intact.
+"""
+
+from __future__ import annotations
+
+import sippy.SipAddress
+
+from simulators.trunk.message import SipMessage
+
+_SEPARATORS = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+_OCTETS = range(0x80, 0x100)
+# Plane 16 is private use: no profile name has these characters.
+_HIDE = {ord(char): chr(0x10F000 + n) for n, char in enumerate(_SEPARATORS)} | {
+    0xDC00 + octet: chr(0x10FF00 + octet) for octet in _OCTETS
+}
+_SHOW = {ord(hidden): chr(char) for char, hidden in _HIDE.items()}
+
+
+def for_sippy(message: SipMessage) -> str:
+    """The message as text for sippy: Content-Length in characters, troublesome characters hidden."""
+    body = message.body.decode("utf-8", "surrogateescape").translate(_HIDE)
+    lines = [message.first_line]
+    counted = ("content-length", "l")
+    lines += [f"{name}: {value}" for name, value in message.headers if name.lower() not in counted]
+    head = "\r\n".join(lines).translate(_HIDE)
+    return f"{head}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+
+
+def from_sippy(text: str) -> SipMessage:
+    """A message that sippy wrote."""
+    head, _, body = text.partition("\r\n\r\n")
+    lines = head.translate(_SHOW).split("\r\n")
+    message = SipMessage(lines[0], body=body.translate(_SHOW).encode("utf-8", "surrogateescape"))
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        if name != "Content-Length":
+            message.headers.append((name, value.strip()))
+    return message
+
+
+def _needs_quotes(name: str, token_characters: dict[int, int]) -> bool:
+    # RFC 3261 section 25.1: only ASCII tokens stand without quotes; str.isalnum alone lets any letter pass.
+    return not (name.isascii() and name.translate(token_characters).isalnum())
+
+
+def install() -> None:
+    """Have sippy quote display names as RFC 3261 wants. Safe to call twice."""
+    sippy.SipAddress.needquotes = _needs_quotes
+
+
+def quotable(display_name: str) -> str:
+    """A display name for between quotes (RFC 3261 section 25.1: quoted-pair), control characters left out."""
+    plain = "".join(char for char in display_name if char >= " " and char != "\x7f")
+    return plain.replace("\\", "\\\\").replace('"', '\\"')

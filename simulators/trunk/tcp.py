@@ -1,0 +1,130 @@
+"""TCP of the edge: listens, connects when needed, uses a connection while it lives (RFC 3261 section 18)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import monotonic
+
+from simulators.trunk.framing import FramingError, StreamFramer
+from simulators.trunk.wire import Address, Wire, WireListener
+
+CONNECT_DEADLINE_S = 4.0
+
+log = logging.getLogger(__name__)
+
+
+class _Connection(asyncio.Protocol):
+    """One TCP connection, whoever opened it."""
+
+    def __init__(self, wire: TcpWire) -> None:
+        self._wire = wire
+        self._framer = StreamFramer()
+        self._transport: asyncio.Transport | None = None
+        self.local: Address = ("", 0)
+        self.peer: Address = ("", 0)
+
+    @property
+    def open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self.local = transport.get_extra_info("sockname")[:2]
+        self.peer = transport.get_extra_info("peername")[:2]
+        self._wire.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        at = monotonic()
+        try:
+            for message in self._framer.feed(data):
+                self._wire.listener.received(self._wire, message, self.peer, self.local, at, self)
+        except FramingError as error:
+            self._wire.listener.broken(self._wire, error.octets, self.peer, self.local, at, self, str(error))
+            self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._wire.lost(self)
+
+    def write(self, octets: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(octets)
+            self._wire.listener.sent(self._wire, octets, self.local, self.peer, monotonic())
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+class TcpWire(Wire):
+    """All TCP connections of one side."""
+
+    name = "tcp"
+    reliable = True
+
+    def __init__(self, local: Address, listener: WireListener) -> None:
+        self.local = local
+        self.listener = listener
+        self._server: asyncio.Server | None = None
+        self._connections: dict[Address, _Connection] = {}
+        self._all: set[_Connection] = set()
+        self._waiting: dict[Address, list[bytes]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(lambda: _Connection(self), *self.local)
+        except OSError as taken:
+            raise OSError(taken.errno, f"TCP {self.local[0]}:{self.local[1]}: {taken.strerror}") from None
+
+    def send(self, octets: bytes, destination: Address, reply_to: object | None = None) -> None:
+        connection = reply_to if isinstance(reply_to, _Connection) and reply_to.open else None
+        connection = connection or self._connections.get(destination)
+        if connection is not None and connection.open:
+            connection.write(octets)
+        elif destination in self._waiting:
+            self._waiting[destination].append(octets)
+        else:
+            self._waiting[destination] = [octets]
+            task = asyncio.get_running_loop().create_task(self._connect(destination))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        for connection in list(self._all):
+            connection.close()
+        # Closing is done by callbacks of the loop: let it run once.
+        await asyncio.sleep(0)
+
+    def opened(self, connection: _Connection) -> None:
+        self._connections[connection.peer] = connection
+        self._all.add(connection)
+
+    def lost(self, connection: _Connection) -> None:
+        self._all.discard(connection)
+        if self._connections.get(connection.peer) is connection:
+            del self._connections[connection.peer]
+        self.listener.unreachable(connection.peer, "the connection was closed")
+
+    async def _connect(self, destination: Address) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_DEADLINE_S):
+                _, protocol = await asyncio.get_running_loop().create_connection(
+                    lambda: _Connection(self), *destination, local_addr=(self.local[0], 0)
+                )
+        except (OSError, TimeoutError) as failed:
+            self._waiting.pop(destination, None)
+            slow = isinstance(failed, TimeoutError)
+            why = f"no connection within {CONNECT_DEADLINE_S:g} s" if slow else f"TCP: {failed.strerror}"
+            log.warning("%s:%s: %s", *destination, why)
+            self.listener.unreachable(destination, why)
+            return
+        for octets in self._waiting.pop(destination, []):
+            protocol.write(octets)

@@ -1,0 +1,166 @@
+"""sippy's transaction layer on one side of the trunk, with our edge in place of its sockets."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from hashlib import md5
+from typing import Any, Protocol
+
+from sippy.Network_server import Remote_address
+from sippy.SipRequest import SipRequest
+from sippy.SipResponse import SipResponse
+from sippy.SipTransactionManager import TRYING, SipTMRetransmitO, SipTransactionManager
+from sippy.Time.MonoTime import MonoTime
+
+Address = tuple[str, int]
+
+log = logging.getLogger(__name__)
+
+
+class Outlet(Protocol):
+    """Where a side's messages go: the edge."""
+
+    def __call__(self, text: str, destination: Address) -> None: ...
+
+
+class UnparsableError(Exception):
+    """sippy cannot read a message that passed the edge's own parser. The text is one line."""
+
+
+class _QuietLog:
+    """sippy's SIP log; the edge's trace has every message already."""
+
+    def write(self, *_arguments: Any, **_keywords: Any) -> None:
+        return
+
+
+class _InProcessOptions:
+    """What sippy asks of a server's options."""
+
+    ploss_out_rate = 0.0
+    pdelay_out_max = 0.0
+    flags = 0
+
+    def __init__(self, local: Address, incoming: Callable[..., None]) -> None:
+        self.local = local
+        self.incoming = incoming
+
+    @staticmethod
+    def isWildCard() -> bool:
+        return False
+
+
+class _InProcessServer:
+    """Takes the place of sippy's UDP server: sends through the outlet and has no socket."""
+
+    transport = "udp"
+
+    def __init__(self, config: dict[str, Any], options: _InProcessOptions) -> None:
+        self.uopts = options
+        self._outlet: Outlet = config["outlet"]
+
+    def getSIPaddr(self) -> tuple[Address, str]:
+        return self.uopts.local, self.transport
+
+    @staticmethod
+    def addr2str(address: Address) -> str:
+        return f"{address[0]}:{address[1]}"
+
+    def send_to(self, text: str, address: Address) -> None:
+        self._outlet(text, address)
+
+    def shutdown(self) -> None:
+        return
+
+
+class SideTransactions(SipTransactionManager):
+    """Transactions of one side. ``local`` is the address in our Via and Contact headers."""
+
+    model_udp_server = (_InProcessServer, _InProcessOptions)
+
+    def __init__(self, local: Address, outlet: Outlet, on_request: Callable[[Any, Any], Any]) -> None:
+        self.config: dict[str, Any] = {
+            "_sip_address": local[0],
+            "_sip_port": local[1],
+            "_sip_logger": _QuietLog(),
+            "outlet": outlet,
+        }
+        super().__init__(self.config, on_request)
+        self.config["_sip_tm"] = self
+        self._server = self.l4r.getServer(local)
+
+    def receive(self, text: str, source: Address, transport: str, at: float) -> None:
+        """A message that came at ``at`` (CLOCK_MONOTONIC, s). Raises UnparsableError.
+
+        Does what sippy's ``handleIncoming`` does, but tells the edge when a message cannot be parsed, so
+        that it can be answered 400, instead of printing it.
+        """
+        checksum = md5(text.encode(), usedforsecurity=False).digest()
+        repeated = self.l1rcache.get(checksum) or self.l2rcache.get(checksum)
+        if repeated is not None:
+            if repeated.data is not None:
+                self.transmitData(repeated.userv, repeated.data, repeated.address)
+            return
+        remote = Remote_address(source, transport)
+        if text.startswith("SIP/2.0 "):
+            self._receive_response(text, remote, checksum, MonoTime(monot=at))
+        else:
+            self._receive_request(text, remote, checksum, MonoTime(monot=at))
+
+    def _receive_response(self, text: str, remote: Remote_address, checksum: bytes, at: MonoTime) -> None:
+        try:
+            response = SipResponse(text)
+            transaction = self.tclient.get(response.getTId(True, True))
+        except Exception as broken:
+            self.l1rcache[checksum] = SipTMRetransmitO()
+            raise UnparsableError(_one_line(broken)) from broken
+        if transaction is None:
+            return
+        response.rtime = at
+        response.setSource(remote)
+        self.incomingResponse(response, transaction, checksum)
+
+    def _receive_request(self, text: str, remote: Remote_address, checksum: bytes, at: MonoTime) -> None:
+        try:
+            request = SipRequest(text)
+            identifiers = request.getTIds()
+            via = request.getHFBody("via")
+            for name in ("from", "to", "contact", "record-route", "route", "max-forwards", "expires"):
+                request.getHFBodys(name)
+            if request.getMethod() == "INVITE" and request.countHFs("contact") == 0:
+                raise ValueError("no Contact in INVITE")
+        except Exception as broken:
+            self.l1rcache[checksum] = SipTMRetransmitO()
+            raise UnparsableError(_one_line(broken)) from broken
+        request.rtime = at
+        if via.getAddr()[0] != remote.address[0]:
+            via.params["received"] = remote.received
+        if "rport" in via.params:
+            via.params["rport"] = str(remote.address[1])
+        request.setSource(remote)
+        self.incomingRequest(request, checksum, identifiers, self._server)
+
+    def newTransaction(self, msg: Any, *arguments: Any, userv: Any = None, **keywords: Any) -> Any:
+        """As sippy's, for requests whose URI names any transport: the edge is who knows transports."""
+        return super().newTransaction(msg, *arguments, userv=userv or self._server, **keywords)
+
+    def unreachable(self, destination: Address, why: str) -> None:
+        """Nobody is at ``destination``: requests that wait there end as with a 503 (RFC 3261 8.1.3.1)."""
+        for transaction in list(self.tclient.values()):
+            if transaction.address != destination or transaction.state is not TRYING:
+                continue
+            if transaction.resp_cb is not None:
+                transaction.r408.setSCode(503, why)
+            if transaction.teB is not None:
+                transaction.teB.cancel()
+            self.timerB(transaction)
+
+
+def is_local_answer(response: Any) -> bool:
+    """Whether a response was made up by the transaction layer because none came."""
+    return response.source is None
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__
