@@ -12,9 +12,7 @@ _OLDEST_PYTHON = (3, 11)
 
 def main() -> int:
     """Parse the command line and set up the repository that this package lies in."""
-    parser = argparse.ArgumentParser(
-        prog="python3 -m bootstrap", description="Make this checkout ready to run."
-    )
+    parser = argparse.ArgumentParser(prog="python3 -m bootstrap", description="Make this checkout ready to run.")
     parser.add_argument("--test", action="store_true", help="also install what the project's own tests need")
     options = parser.parse_args()
     if sys.version_info < _OLDEST_PYTHON:

@@ -23,9 +23,7 @@ FRESHNESS_OPTIONS = ("-o", "Acquire::Check-Valid-Until=false")
 _LISTS = Path("/var/lib/apt/lists")
 _FRESH_S = 3600.0
 _SUITE_ALIASES = frozenset({"oldstable", "stable", "testing", "unstable", "sid"})
-_ONE_LINE = re.compile(
-    r"^(deb|deb-src)\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)(?P<rest>.*)$"
-)
+_ONE_LINE = re.compile(r"^(deb|deb-src)\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)(?P<rest>.*)$")
 
 
 @dataclass(frozen=True)
@@ -203,9 +201,7 @@ def fetch_source(package: str, suite: str, into: Path, commands: Commands, log: 
         *("-o", "APT::Sandbox::User=root"),
     ]
     hint = f"the mirror of this machine must also carry the sources of Debian {suite}"
-    commands.run(
-        ["apt-get", *options, "update"], log=log, what=f"reading {suite}'s list of sources", hint=hint
-    )
+    commands.run(["apt-get", *options, "update"], log=log, what=f"reading {suite}'s list of sources", hint=hint)
     commands.run(
         ["apt-get", *options, "source", "--download-only", package],
         log=log,

@@ -58,9 +58,7 @@ class Commands:
                         start_new_session=True,
                     )
                 except OSError as error:
-                    raise BootstrapError(
-                        f"{what}: can't start {argv[0]}: {error}", hint=hint, log=log
-                    ) from error
+                    raise BootstrapError(f"{what}: can't start {argv[0]}: {error}", hint=hint, log=log) from error
                 self._running[process.pid] = process
             try:
                 assert process.stdout is not None

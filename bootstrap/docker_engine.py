@@ -18,6 +18,7 @@ from types import TracebackType
 from bootstrap import apt, cache, docker_api
 from bootstrap.command import Commands
 from bootstrap.errors import BootstrapError
+from bootstrap.mounts import unmount_below
 
 _START_DEADLINE_S = 40.0
 _STOP_DEADLINE_S = 20.0
@@ -130,9 +131,11 @@ def _start_own(progress: Callable[[str], None]) -> EngineHandle | None:
         home.mkdir(parents=True, exist_ok=True)
         _end_abandoned(home)
         runtime = _runtime_directory(home)
-        # The engine leaves a network namespace mounted there, and a killed run leaves all of it.
-        cache.remove_tree(runtime)
-        resources.callback(cache.remove_tree, runtime)
+        # The engine leaves a network namespace mounted there and, on some machines, its data directory;
+        # a killed run leaves all of it.
+        for clean, directory in ((cache.remove_tree, runtime), (unmount_below, home)):
+            clean(directory)
+            resources.callback(clean, directory)
         runtime.mkdir(parents=True, mode=0o700)
         for driver in _STORAGE_DRIVERS:
             progress(f"starting a Docker engine of our own ({driver})")

@@ -28,6 +28,4 @@ def unmount_below(path: Path) -> None:
     for point in mounts_below(path.resolve(), _MOUNTINFO.read_text()):
         done = subprocess.run(["umount", "--lazy", str(point)], capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise BootstrapError(
-                f"can't unmount {point}: {done.stderr.strip()}", hint="unmount it by hand, then retry"
-            )
+            raise BootstrapError(f"can't unmount {point}: {done.stderr.strip()}", hint="unmount it by hand, then retry")

@@ -25,9 +25,7 @@ _VERSION = re.compile(r"PJ_VERSION_(MAJOR|MINOR|REV)\s*:=\s*(\d+)")
 def packages() -> list[str]:
     """Debian packages that compiling needs, for the interpreter that runs this."""
     headers = Path(sysconfig.get_path("include")) / "Python.h"
-    own_headers = (
-        [] if headers.is_file() else [f"libpython{sys.version_info.major}.{sys.version_info.minor}-dev"]
-    )
+    own_headers = [] if headers.is_file() else [f"libpython{sys.version_info.major}.{sys.version_info.minor}-dev"]
     return [*recipe.TOOLS, *recipe.LIBRARIES, *own_headers]
 
 
@@ -91,9 +89,7 @@ def _build(into: Path, commands: Commands, progress: Callable[[str], None]) -> s
     progress("linking")
     module = _link(source, wrapper.result(), commands, log)
     wheel = pack(
-        WheelInfo(
-            "pjsua2", version, "PJSIP user agents with real media, built with Opus", "GPL-2.0-or-later"
-        ),
+        WheelInfo("pjsua2", version, "PJSIP user agents with real media, built with Opus", "GPL-2.0-or-later"),
         {"pjsua2.py": source / "out/pjsua2.py", module.name: module, "pjsua2_build.py": _describe(source)},
         into,
     )

@@ -48,9 +48,7 @@ def decide(wanted: str, *, cached: bool, has_apt: bool, can_install: bool, missi
     else:
         reason = f"compiling needs {' '.join(missing)}, and only root can install that"
     if wanted == "built":
-        raise BootstrapError(
-            f"pjsua2 can't be built: {reason}", hint=f"run as root on Debian, or unset {VARIABLE}"
-        )
+        raise BootstrapError(f"pjsua2 can't be built: {reason}", hint=f"run as root on Debian, or unset {VARIABLE}")
     return Choice(False, reason)
 
 

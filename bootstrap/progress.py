@@ -72,8 +72,7 @@ class Progress:
         while not self._over.wait(_REFRESH_S):
             with self._guard:
                 parts = [
-                    f"{name} {state} ({self._now() - since:.0f} s)"
-                    for name, (state, since) in self._under_way.items()
+                    f"{name} {state} ({self._now() - since:.0f} s)" for name, (state, since) in self._under_way.items()
                 ]
                 # A line that wrapped could not be cleared.
                 room = shutil.get_terminal_size().columns - 1

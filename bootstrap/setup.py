@@ -49,9 +49,7 @@ def _is_ready(venv: Venv, choice: pjsua2_choice.Choice, *, test: bool) -> bool:
     return current and (rootfs.rootfs_path() is not None or rootfs.why_not() is not None)
 
 
-def _run_parts(
-    venv: Venv, choice: pjsua2_choice.Choice, *, test: bool, commands: Commands, progress: Progress
-) -> None:
+def _run_parts(venv: Venv, choice: pjsua2_choice.Choice, *, test: bool, commands: Commands, progress: Progress) -> None:
     _install_first_packages(commands, progress)
     with ThreadPoolExecutor(3) as pool:
         python = pool.submit(_fill_venv, venv, _EXTRAS[test], commands, progress)
