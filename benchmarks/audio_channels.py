@@ -84,7 +84,8 @@ def _drifting(samples: Samples, rate_hz: int, drift: float, random: np.random.Ge
 def _through_file(subtype: str) -> Callable[[Samples, int, float, np.random.Generator], Samples]:
     def code(samples: Samples, rate_hz: int, loss: float, random: np.random.Generator) -> Samples:
         file = io.BytesIO()
-        soundfile.write(file, np.clip(resample(samples, rate_hz, 8000), -1, 1), 8000, subtype=subtype, format="WAV")
+        narrow = np.clip(resample(samples, rate_hz, 8000), -1, 1)
+        soundfile.write(file, narrow, 8000, subtype=subtype, format="WAV")
         file.seek(0)
         decoded, _ = soundfile.read(file, dtype="float32")
         heard = _concealed(decoded.astype(np.float32), 8000, loss, random)
@@ -108,7 +109,8 @@ def opus_packets(samples: Samples, bitrate: int, *, dtx: bool = False) -> list[b
     assert opus is not None
     error = ctypes.c_int()
     encoder = opus.opus_encoder_create(OPUS_RATE_HZ, 1, _OPUS_APPLICATION_VOIP, ctypes.byref(error))
-    for request, value in ((_OPUS_SET_BITRATE, bitrate), (_OPUS_SET_DTX, int(dtx)), (_OPUS_SET_PACKET_LOSS_PERC, 5)):
+    settings = {_OPUS_SET_BITRATE: bitrate, _OPUS_SET_DTX: int(dtx), _OPUS_SET_PACKET_LOSS_PERC: 5}
+    for request, value in settings.items():
         opus.opus_encoder_ctl(ctypes.c_void_p(encoder), request, ctypes.c_int(value))
     packets = []
     buffer = ctypes.create_string_buffer(1500)
@@ -134,10 +136,9 @@ def _opus(bitrate: int) -> Callable[[Samples, int, float, np.random.Generator], 
         out = (ctypes.c_int16 * OPUS_PACKET)()
         heard = []
         for packet in opus_packets(resample(samples, rate_hz, OPUS_RATE_HZ), bitrate):
-            lost = random.random() < loss
-            opus.opus_decode(
-                ctypes.c_void_p(decoder), None if lost else packet, 0 if lost else len(packet), out, OPUS_PACKET, 0
-            )
+            # No packet makes the decoder conceal one.
+            arrived = None if random.random() < loss else packet
+            opus.opus_decode(ctypes.c_void_p(decoder), arrived, len(arrived or b""), out, OPUS_PACKET, 0)
             heard.append(np.array(out, dtype=np.float32) / np.float32(PCM16_SCALE))
         opus.opus_decoder_destroy(ctypes.c_void_p(decoder))
         return resample(np.concatenate(heard), OPUS_RATE_HZ, rate_hz)

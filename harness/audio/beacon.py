@@ -53,8 +53,8 @@ _BRIDGE_BELOW_DB = 20.0
 class HeardBeacon:
     """One beacon in a recording.
 
-    ``heard_s`` is how long in all, ``longest_s`` how long at a stretch, ``first_s`` and ``last_s`` when it began and ended, ``share`` the
-    share of the whole recording, ``level_dbov`` its level while it was heard.
+    ``heard_s`` is how long in all, ``longest_s`` how long at a stretch, ``first_s`` and ``last_s`` when it
+    began and ended, ``share`` the share of the whole recording, ``level_dbov`` its level while it was heard.
     """
 
     frequency_hz: int
@@ -125,8 +125,8 @@ class BeaconReport:
     ) -> tuple[HeardBeacon, ...]:
         """Beacons that do not belong here: cross-talk.
 
-        Counted when heard for ``minimum_s`` at a stretch and not more than ``below_db`` below the strongest of our
-        own; when none of our own is heard, at any level.
+        Counted when heard for ``minimum_s`` at a stretch and not more than ``below_db`` below the strongest
+        of our own; when none of our own is heard, at any level.
         """
         own = {own_hz} if isinstance(own_hz, int) else set(own_hz or ())
         loudest = max((b.level_dbov for b in self.beacons if b.frequency_hz in own), default=None)
@@ -209,7 +209,7 @@ def beacon_samples(
     sway = 1.0 + SWAY_DEPTH * np.sin(2 * np.pi * SWAY_HZ * t)
     tone = sway * np.sin(2 * np.pi * frequency_hz * t)
     rms = np.sqrt((1.0 + SWAY_DEPTH**2 / 2) / 2)
-    return (tone / rms * 10 ** (level_dbov / 20)).astype(np.float32)
+    return np.asarray(tone / rms * 10 ** (level_dbov / 20), dtype=np.float32)
 
 
 def write_beacon(
@@ -232,7 +232,8 @@ def _goertzel_bank(bank_hz: tuple[int, ...], rate_hz: int, length: int) -> npt.N
     centre = np.array(bank_hz, dtype=np.float64)
     frequencies = np.concatenate((centre, centre - _BESIDE_HZ, centre + _BESIDE_HZ))
     turns = np.outer(np.arange(length), frequencies) / rate_hz
-    return (window[:, None] * np.exp(-2j * np.pi * turns) * (2 / window.sum())).astype(np.complex64)
+    bank = window[:, None] * np.exp(-2j * np.pi * turns) * (2 / window.sum())
+    return np.asarray(bank, dtype=np.complex64)
 
 
 def _without_short_runs(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -255,7 +256,7 @@ def _bridged(
     for column in np.flatnonzero(heard.any(axis=0)):
         least = power[heard[:, column], column].mean() * 10 ** (-_BRIDGE_BELOW_DB / 10)
         for start, end in runs(~heard[:, column]):
-            inside = 0 < start and end < len(heard)
+            inside = start > 0 and end < len(heard)
             if inside and end - start <= _LONGEST_BRIDGE and (around[start:end, column] > least).all():
                 bridges[start:end, column] = True
     return bridges

@@ -21,14 +21,14 @@ ANALYSIS_HZ = 8000
 BLOCK_S = 0.5
 BLOCK = round(BLOCK_S * ANALYSIS_HZ)
 
-HIT = 0.5
+HIT = 0.4
 """Correlation from which a block counts as found."""
 
 _FFT = 16_000
 _REACH = _FFT - BLOCK + 1
 """Positions one FFT covers without wrapping round."""
 _FAINTEST_DBOV = -70.0
-_EMPHASIS = 0.85
+_EMPHASIS = 0.5
 """First-order pre-emphasis: without it the low vowels, much alike in all voices, decide everything."""
 
 
@@ -88,7 +88,8 @@ class BlockSearch:
             return []
         scale = np.where(of_window > faintest, 1.0 / np.sqrt(np.maximum(of_window, faintest)), 0.0)
         spectrum = rfft(heard.astype(np.float32), _FFT)
-        correlation = irfft(self._conjugate * spectrum, _FFT, axis=1)[:, :positions] * scale.astype(np.float32)
+        product = irfft(self._conjugate * spectrum, _FFT, axis=1)[:, :positions]
+        correlation = product * scale.astype(np.float32)
         best = correlation.argmax(axis=1)
         peaks = correlation[np.arange(len(best)), best]
         return [

@@ -58,7 +58,9 @@ def delay_impairment(one_way_delay_ms: float) -> float:
     if one_way_delay_ms <= 100.0:
         return 0.0
     x = log2(one_way_delay_ms / 100.0)
-    return 25.0 * ((1.0 + x**6) ** (1 / 6) - 3.0 * (1.0 + (x / 3.0) ** 6) ** (1 / 6) + 2.0)
+    first: float = (1.0 + x**6) ** (1 / 6)
+    second: float = (1.0 + (x / 3.0) ** 6) ** (1 / 6)
+    return 25.0 * (first - 3.0 * second + 2.0)
 
 
 def equipment_impairment(codec: CodecImpairment, loss_percent: float, burst_ratio: float = 1.0) -> float:

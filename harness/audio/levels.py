@@ -128,4 +128,4 @@ def to_level(samples: Samples, target_dbov: float, rate_hz: int) -> Samples:
         return samples
     gain = 10.0 ** ((target_dbov - figures.active_dbov) / 20.0)
     highest = float(np.abs(samples).max())
-    return (samples * min(gain, 0.98 / highest)).astype(np.float32)
+    return np.asarray(samples * min(gain, 0.98 / highest), dtype=np.float32)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from harness.audio.blocks import (
     StreamResampler,
     emphasised,
 )
-from harness.audio.levels import SOUND_DBOV, Samples, frame_levels
+from harness.audio.levels import SOUND_DBOV, Samples, frame_levels, level_dbov
 from harness.audio.wav import read_reference, resample
 from harness.errors import HarnessMisuse
 
@@ -152,7 +153,7 @@ class PromptReference:
         # Half a block or more of new sound, or the last block would mostly repeat the one before.
         if len(positions) > 1 and positions[-1] - positions[-2] < BLOCK // 2:
             del positions[-2]
-        levels = np.array([frame_levels(self.samples[p : p + BLOCK], ANALYSIS_HZ, BLOCK_S)[0] for p in positions])
+        levels = np.array([level_dbov(self.samples[p : p + BLOCK]) for p in positions])
         loud = levels > levels.max() - _QUIET_BELOW_DB
         return tuple(p for p, keep in zip(positions, loud, strict=True) if keep)
 
@@ -227,7 +228,9 @@ def match_prompt(received: Samples, rate_hz: int, reference: PromptReference) ->
     return _match(reference, BlockSearch([reference.spectra]).feed(heard), [heard])
 
 
-def identify(received: Samples, rate_hz: int, prompts: Mapping[str, PromptReference]) -> tuple[PromptMatch, ...]:
+def identify(
+    received: Samples, rate_hz: int, prompts: Mapping[str, PromptReference]
+) -> tuple[PromptMatch, ...]:
     """Which prompts of a catalogue are in a recording, best first; those absent are left out.
 
     Matches carry the catalogue's names.
@@ -241,7 +244,11 @@ def identify(received: Samples, rate_hz: int, prompts: Mapping[str, PromptRefere
     first = 0
     for name, reference in references:
         count = len(reference.starts)
-        own = [Hit(h.block - first, h.position, h.correlation) for h in hits if first <= h.block < first + count]
+        own = [
+            Hit(hit.block - first, hit.position, hit.correlation)
+            for hit in hits
+            if first <= hit.block < first + count
+        ]
         first += count
         matches.append(_match(reference, own, [heard], name))
     present = [match for match in matches if match.hearing is not Hearing.ABSENT]
@@ -262,7 +269,7 @@ def _consistent(hits: Sequence[Hit], starts: Sequence[int]) -> dict[int, Hit]:
     for centre in np.unique(offsets):
         chosen: dict[int, Hit] = {}
         for index in np.flatnonzero(np.abs(offsets - centre) <= tolerance):
-            hit = hits[index]
+            hit = hits[int(index)]
             if hit.block not in chosen or hit.correlation > chosen[hit.block].correlation:
                 chosen[hit.block] = hit
         rank = (len(chosen), sum(hit.correlation for hit in chosen.values()))
@@ -283,26 +290,41 @@ def _match(
         return PromptMatch(name=name, score=score, blocks=len(starts), blocks_found=len(found))
     first, last = found[min(found)], found[max(found)]
     recording = np.concatenate(list(heard))
-    start = _edge(reference, recording, first.position - starts[first.block], backwards=False)
-    end = _edge(reference, recording, last.position - starts[last.block], backwards=True)
-    start = starts[first.block] if start is None else min(start, starts[first.block] + BLOCK)
-    end = starts[last.block] + BLOCK if end is None else max(end, starts[last.block])
-    audible_start, audible_end = reference.audible
     offset = first.position - starts[first.block]
+    offset_at_end = last.position - starts[last.block]
+    start = _edge(reference, recording, offset, backwards=False)
+    end = _edge(reference, recording, offset_at_end, backwards=True)
+    if start is None:
+        start = _Edge(starts[first.block], starts[first.block])
+    if end is None:
+        end = _Edge(starts[last.block] + BLOCK, starts[last.block] + BLOCK)
+    audible_start, audible_end = reference.audible
     return PromptMatch(
         name=name,
         score=score,
         blocks=len(starts),
         blocks_found=len(found),
         offset_s=offset / ANALYSIS_HZ,
-        first_sound_s=(offset + start) / ANALYSIS_HZ,
-        last_sound_s=(last.position - starts[last.block] + end) / ANALYSIS_HZ,
-        clipped_start_s=(start - audible_start) / ANALYSIS_HZ,
-        clipped_end_s=(audible_end - end) / ANALYSIS_HZ,
+        first_sound_s=(offset + start.found) / ANALYSIS_HZ,
+        last_sound_s=(offset_at_end + end.found) / ANALYSIS_HZ,
+        clipped_start_s=(start.missing - audible_start) / ANALYSIS_HZ,
+        clipped_end_s=(audible_end - end.missing) / ANALYSIS_HZ,
     )
 
 
-def _edge(reference: PromptReference, recording: Samples, offset: int, *, backwards: bool) -> int | None:
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """An end of the heard part, as samples of the reference.
+
+    What is missing goes up to ``missing``, what was found begins at ``found``; between the two lies a pause
+    of the prompt, if anything.
+    """
+
+    missing: int
+    found: int
+
+
+def _edge(reference: PromptReference, recording: Samples, offset: int, *, backwards: bool) -> _Edge | None:
     """Where in the reference the heard part begins, or ends when ``backwards``; None: no piece was found.
 
     Tenths of a second are compared at their known places: a block that is half missing is still found, so
@@ -313,28 +335,29 @@ def _edge(reference: PromptReference, recording: Samples, offset: int, *, backwa
     start, end = reference.audible
     wanted = emphasised(reference.samples)
     positions = list(range(start, end - length + 1, length))
-    levels = [frame_levels(wanted[p : p + length], ANALYSIS_HZ, _PIECE_S)[0] for p in positions]
+    levels = [level_dbov(wanted[p : p + length]) for p in positions]
     loud = [p for p, level in zip(positions, levels, strict=True) if level > max(levels) - _QUIET_BELOW_DB]
     if backwards:
         loud.reverse()
     matched = [_piece_found(wanted[p : p + length], recording, offset + p, reach) for p in loud]
-    for index, (one, following) in enumerate(zip(matched, matched[1:], strict=False)):
-        if not (one and following):
-            continue
-        if index == 0:
-            # The outermost audible piece is there: what lies outside it is too quiet to be judged.
-            return end if backwards else start
-        return loud[index] + length if backwards else loud[index]
-    return None
+    index = next((n for n, both in enumerate(pairwise(matched)) if all(both)), None)
+    if index is None:
+        return None
+    if index == 0:
+        # The outermost audible piece is there: what lies outside it is too quiet to be judged.
+        return _Edge(end, end) if backwards else _Edge(start, start)
+    if backwards:
+        return _Edge(loud[index - 1], loud[index] + length)
+    return _Edge(loud[index - 1] + length, loud[index])
 
 
 def _piece_found(piece: Samples, recording: Samples, position: int, reach: int) -> bool:
     """Whether ``piece`` is in the recording within ``reach`` samples of ``position``."""
-    first = max(1, position - reach)
-    window = recording[first - 1 : position + piece.size + reach]
-    if window.size <= piece.size + 1:
+    first = max(0, position - reach)
+    window = recording[first : max(0, position + piece.size + reach)]
+    if window.size < piece.size:
         return False
-    heard = emphasised(window[1:], float(window[0])).astype(np.float64)
+    heard = emphasised(window, float(recording[first - 1]) if first else 0.0).astype(np.float64)
     product = np.correlate(heard, piece.astype(np.float64), mode="valid")
     energy = np.convolve(np.square(heard), np.ones(piece.size), mode="valid")
     scale = np.sqrt(np.maximum(energy, 1e-9) * float(np.sum(np.square(piece, dtype=np.float64))))

@@ -42,15 +42,15 @@ class Sound:
     def mono(self) -> Samples:
         """All channels mixed, at unchanged level for a single one."""
         if len(self.channels) == 1:
-            return self.channels[0]
+            return np.asarray(self.channels[0], dtype=np.float32)
         return np.asarray(self.channels.mean(axis=0), dtype=np.float32)
 
     @property
     def seconds(self) -> float:
-        return self.channels.shape[1] / self.rate_hz
+        return int(self.channels.shape[1]) / self.rate_hz
 
 
-class _NotWav(Exception):
+class _NotWavError(Exception):
     """Why octets are no usable WAV file, in a few words."""
 
 
@@ -77,7 +77,7 @@ def read_recording(path: Path) -> Sound:
         raise Inconclusive(f"recording {path} cannot be read: {error.strerror}") from error
     try:
         return _decode(octets, _layout(octets))
-    except _NotWav as error:
+    except _NotWavError as error:
         raise Inconclusive(f"recording {path} is no usable WAV file: {error}") from error
 
 
@@ -97,10 +97,12 @@ def read_reference(path: Path) -> Sound:
         layout = _layout(octets)
         present = len(octets) - layout.data
         if present < layout.declared:
-            raise _NotWav(f"truncated, {present} of {layout.declared} bytes of sound are there")
+            raise _NotWavError(f"truncated, {present} of {layout.declared} bytes of sound are there")
         sound = _decode(octets, layout)
-    except _NotWav as error:
-        raise HarnessMisuse(f"prompt is no usable WAV file: {error}", where=path, suggestion=restore) from error
+    except _NotWavError as error:
+        raise HarnessMisuse(
+            f"prompt is no usable WAV file: {error}", where=path, suggestion=restore
+        ) from error
     if sound.seconds == 0.0:
         raise HarnessMisuse("prompt holds no sound", where=path, suggestion=restore)
     return sound
@@ -193,22 +195,22 @@ def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
 def _layout(octets: bytes) -> _Layout:
     """Find ``fmt `` and ``data`` among the chunks of a RIFF file."""
     if len(octets) < 12 or octets[:4] != b"RIFF" or octets[8:12] != b"WAVE":
-        raise _NotWav("no RIFF/WAVE header" if octets else "empty")
+        raise _NotWavError("no RIFF/WAVE header" if octets else "empty")
     form: tuple[int, int, int, int] | None = None
     at = 12
     while at + 8 <= len(octets):
         name, size = octets[at : at + 4], int.from_bytes(octets[at + 4 : at + 8], "little")
         if name == b"data":
             if form is None:
-                raise _NotWav("no format before the samples")
+                raise _NotWavError("no format before the samples")
             return _Layout(*form, data=at + 8, declared=size)
         if name == b"fmt " and size >= 16 and at + 24 <= len(octets):
             coding, channels, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", octets, at + 8)
             if not 1 <= channels <= _MOST_CHANNELS or not 1 <= rate_hz <= _HIGHEST_RATE_HZ:
-                raise _NotWav(f"{channels} channels at {rate_hz} Hz")
+                raise _NotWavError(f"{channels} channels at {rate_hz} Hz")
             form = (coding, channels, rate_hz, bits)
         at += 8 + size + size % 2
-    raise _NotWav("the file ends before the samples")
+    raise _NotWavError("the file ends before the samples")
 
 
 def _decode(octets: bytes, layout: _Layout) -> Sound:
@@ -224,5 +226,6 @@ def _decode(octets: bytes, layout: _Layout) -> Sound:
     try:
         frames, rate_hz = soundfile.read(io.BytesIO(octets), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, ValueError, MemoryError) as error:
-        raise _NotWav(f"coding {layout.coding}, {layout.bits} bits: {error}".replace("\n", " ")) from error
+        reason = str(error).replace("\n", " ")
+        raise _NotWavError(f"coding {layout.coding}, {layout.bits} bits: {reason}") from error
     return Sound(np.ascontiguousarray(np.nan_to_num(frames).T), int(rate_hz))

@@ -89,7 +89,9 @@ SPOKEN: tuple[Prompt, ...] = (
         "El número marcado no existe. Compruebe las cifras y vuelva a intentarlo.",
     ),
     _spoken("es", "busy", "es+f3", "Todas las líneas están ocupadas. Espere, por favor, enseguida hablamos."),
-    _spoken("es", "voicemail_thanks", "es-419+m7", "Recado guardado. Mañana tendrá noticias nuestras. Adiós."),
+    _spoken(
+        "es", "voicemail_thanks", "es-419+m7", "Recado guardado. Mañana tendrá noticias nuestras. Adiós."
+    ),
     _spoken(
         "fr", "greeting", "fr+f2",
         "Merci d'appeler l'assistance Acme. Nous vous passons le premier conseiller disponible.",
@@ -106,8 +108,13 @@ SPOKEN: tuple[Prompt, ...] = (
         "fr", "not_in_service", "fr+m1",
         "Ce numéro n'est pas attribué. Veuillez vérifier et recomposer.",
     ),
-    _spoken("fr", "busy", "fr-be+f3", "Toutes les lignes sont prises. Restez en attente, on vous répond bientôt."),
-    _spoken("fr", "voicemail_thanks", "fr-be+m7", "C'est enregistré. Vous aurez une réponse demain. Au revoir."),
+    _spoken(
+        "fr", "busy", "fr-be+f3",
+        "Toutes les lignes sont prises. Restez en attente, on vous répond bientôt.",
+    ),
+    _spoken(
+        "fr", "voicemail_thanks", "fr-be+m7", "C'est enregistré. Vous aurez une réponse demain. Au revoir."
+    ),
     Prompt(
         "language_menu.wav", "",
         (
@@ -152,7 +159,8 @@ def speak(words: Words) -> Samples:
     """espeak-ng's rendering, without the silence around it, at ``RATE_HZ``."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "spoken.wav"
-        command = ["espeak-ng", "-v", words.voice, "-s", str(words.words_per_minute), "-w", str(path), words.text]
+        speed = str(words.words_per_minute)
+        command = ["espeak-ng", "-v", words.voice, "-s", speed, "-w", str(path), words.text]
         subprocess.run(command, check=True, capture_output=True)
         sound = read_recording(path)
     spoken = resample(sound.mono, sound.rate_hz, RATE_HZ)

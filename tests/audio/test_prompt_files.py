@@ -1,0 +1,35 @@
+import hashlib
+import tomllib
+
+import pytest
+
+from harness.audio.levels import measure
+from harness.audio.prompt import PromptReference
+from harness.audio.wav import read_reference
+from simulators.pbx.asterisk.make_prompts import PROMPTS
+
+MANIFEST = tomllib.loads((PROMPTS / "manifest.toml").read_text(encoding="utf-8"))["prompt"]
+SPOKEN = {"greeting", "after_hours", "no_agent", "not_in_service", "busy", "voicemail_thanks"}
+
+
+def test_manifest_lists_what_is_there():
+    listed = {entry["file"] for entry in MANIFEST}
+    assert listed == {path.relative_to(PROMPTS).as_posix() for path in PROMPTS.rglob("*.wav")}
+    assert listed >= {f"{language}/{name}.wav" for language in ("en", "es", "fr") for name in SPOKEN}
+    assert sum(path.stat().st_size for path in PROMPTS.rglob("*")) < 2_500_000
+
+
+@pytest.mark.parametrize("entry", MANIFEST, ids=lambda entry: entry["file"])
+def test_files_are_byte_for_byte_those_of_the_manifest(entry: dict[str, str]):
+    path = PROMPTS / entry["file"]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]
+    sound = read_reference(path)
+    assert (sound.rate_hz, len(sound.channels)) == (8000, 1)
+    assert sound.seconds == pytest.approx(float(entry["seconds"]), abs=0.001)
+    assert measure(sound.mono, 8000).active_dbov == pytest.approx(-20, abs=2)
+
+
+def test_greetings_and_music_have_their_lengths(prompts: dict[str, PromptReference]):
+    for language in ("en", "es", "fr"):
+        assert 4 <= prompts[f"{language}/greeting"].samples.size / 8000 <= 6
+    assert prompts["music"].samples.size / 8000 >= 20

@@ -1,0 +1,114 @@
+"""A trunk in its own process, and raw SIP peers as PBX and phone."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.messages import Event
+from harness.process import Simulator
+from harness.trace import SipTraceEntry, read_trace
+from simulators.trunk.profile import BUILT_IN
+from simulators.trunk.protocol import (
+    CallFinished,
+    CustomerOnline,
+    LegChanged,
+    TrunkConfig,
+    WhereCustomersCall,
+)
+
+from sip_peer import SipPeer, TcpPeer
+
+CUSTOMER = "+34600111222"
+BUSINESS = "+442079460100"
+TRUNK, PBX, PHONE = "127.0.12.20", "127.0.12.10", "127.0.12.30"
+
+_ports = itertools.count(22000)
+
+
+@dataclass
+class Rig:
+    """A trunk between ``phone`` and ``pbx``."""
+
+    trunk: Simulator
+    phone: SipPeer
+    pbx: SipPeer
+    pbx_side_port: int
+    trace_path: Path
+
+    def finished(self) -> CallFinished:
+        return self.trunk.wait_for(CallFinished, timeout_s=4)
+
+    def phases(self) -> list[tuple[str, str, int]]:
+        return [(e.leg.value, e.phase.value, e.code) for e in self.trunk.events() if isinstance(e, LegChanged)]
+
+    def count(self, kind: type[Event]) -> int:
+        return sum(isinstance(event, kind) for event in self.trunk.events())
+
+    def trace(self) -> list[SipTraceEntry]:
+        return list(read_trace(self.trace_path))
+
+
+class RigMaker:
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._rigs: list[Rig] = []
+
+    def __call__(self, changes: str = "", *, tcp: bool = False, pbx_host: str = "", **config: str) -> Rig:
+        """A rig whose profile is 8x8's with ``changes``: lines ``table.key = value``."""
+        pbx: SipPeer = TcpPeer(PBX) if tcp else SipPeer(PBX)
+        phone = SipPeer(PHONE)
+        port = next(_ports)
+        profile = self._directory / f"profile-{port}.toml"
+        profile.write_text(changed(changes), encoding="utf-8")
+        trace = self._directory / f"trace-{port}.jsonl"
+        trunk = Simulator(
+            "trunk",
+            "simulators.trunk.process:run",
+            TrunkConfig(
+                name="trunk",
+                address=TRUNK,
+                customer_port=0,
+                pbx_side_port=port,
+                pbx_host=pbx_host or PBX,
+                pbx_port=pbx.port,
+                pbx_transport="tcp" if tcp else "udp",
+                profile=str(profile),
+                trace=str(trace),
+                **config,
+            ),
+            log=self._directory / f"trunk-{port}.log",
+        )
+        rig = Rig(trunk, phone, pbx, port, trace)
+        self._rigs.append(rig)
+        trunk.ready()
+        host, _, customer_port = trunk.call(WhereCustomersCall()).partition(":")
+        phone.trunk = (host, int(customer_port))
+        pbx.trunk = (TRUNK, port)
+        trunk.call(
+            CustomerOnline(
+                number=CUSTOMER, profile_name="Ana", country="ES", contact=f"{phone.address}:{phone.port}"
+            )
+        )
+        return rig
+
+    def close(self) -> None:
+        for rig in self._rigs:
+            rig.trunk.stop()
+            rig.phone.close()
+            rig.pbx.close()
+
+
+def changed(changes: str) -> str:
+    """The 8x8 profile, silent by default, with keys replaced."""
+    text = (BUILT_IN / "8x8.toml").read_text(encoding="utf-8")
+    for line in ["keep_alive.interval_s = 0", *changes.strip().splitlines()]:
+        path, _, value = (part.strip() for part in line.partition("="))
+        table, _, key = path.rpartition(".")
+        head, section, rest = text.partition(f"[{table}]") if table else ("", "", text)
+        lines = rest.splitlines(keepends=True)
+        at = next(n for n, old in enumerate(lines) if old.split("=")[0].strip() == key)
+        lines[at] = f"{key} = {value}\n"
+        text = head + section + "".join(lines)
+    return text
