@@ -68,10 +68,9 @@ def test_own_beacon_alone_is_heard_through_every_codec(codec: str, frequency: in
     assert report.strangers(frequency) == ()
 
 
-@pytest.mark.parametrize("codec", available_codecs())
+# GSM 06.10 itself adds products 25 dB below a tone; no trunk of ours carries it.
+@pytest.mark.parametrize("codec", [codec for codec in available_codecs() if codec != "gsm"])
 def test_cross_talk_is_found_30_db_down_also_from_the_nearest_beacon(codec: str):
-    if codec == "gsm":
-        pytest.skip("GSM 06.10 itself adds products 25 dB below a tone")
     for own, other in ((1753, 1831), (547, 3269), (3189, 3107)):
         mixed = beacon_samples(own, 4) + beacon_samples(other, 4, level_dbov=-43)
         report = find_beacons(Channel(codec=codec).carry(mixed, RATE), RATE)

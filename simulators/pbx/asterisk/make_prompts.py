@@ -1,4 +1,4 @@
-"""Make the reference PBX's prompts: ``python -m simulators.pbx.asterisk.make_prompts``.
+"""Make the reference PBX's prompts and the people's speech: ``python -m simulators.pbx.asterisk.make_prompts``.
 
 Needs espeak-ng (Debian: ``apt-get install espeak-ng``); nothing else in the project does, because its
 output is committed. A prompt is recognised by its samples, so every phone system that is to be checked with
@@ -18,11 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
+import harness.audio
 from harness.audio.levels import Samples, frame_levels, to_level
 from harness.audio.wav import read_recording, read_reference, resample, write_wav
 
 PROMPTS = Path(__file__).parent / "prompts"
+SPEECH = Path(harness.audio.__file__).parent / "speech"
 RATE_HZ = 8000
+SPEECH_RATE_HZ = 16_000
 LEVEL_DBOV = -20.0
 EDGE_S = 0.1
 """Silence before and after the words: the files start and end alike, whatever espeak-ng leaves there."""
@@ -125,6 +128,18 @@ SPOKEN: tuple[Prompt, ...] = (
     ),
 )  # fmt: skip
 
+PEOPLE: dict[str, Words] = {
+    "customer": Words(
+        "en-gb+f5",
+        "Hi there. The coffee machine that I bought last week leaks, and I would like to exchange it.",
+    ),
+    "agent": Words(
+        "en-us+m6",
+        "Good morning, my name is Alex. Could you read me the order number printed on your receipt?",
+    ),
+}
+"""What phones may say in a call instead of a beacon; at a phone's own rate, as it is not sent by the PBX."""
+
 MUSIC_TEXT = "hold music"
 NOTE_S = 0.24
 MELODY = (
@@ -155,17 +170,17 @@ def music() -> Samples:
     return melody.astype(np.float32)
 
 
-def speak(words: Words) -> Samples:
-    """espeak-ng's rendering, without the silence around it, at ``RATE_HZ``."""
+def speak(words: Words, rate_hz: int = RATE_HZ) -> Samples:
+    """espeak-ng's rendering, without the silence around it."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "spoken.wav"
         speed = str(words.words_per_minute)
         command = ["espeak-ng", "-v", words.voice, "-s", speed, "-w", str(path), words.text]
         subprocess.run(command, check=True, capture_output=True)
         sound = read_recording(path)
-    spoken = resample(sound.mono, sound.rate_hz, RATE_HZ)
-    loud = np.flatnonzero(frame_levels(spoken, RATE_HZ, 0.01) > -45.0)
-    step = RATE_HZ // 100
+    spoken = resample(sound.mono, sound.rate_hz, rate_hz)
+    loud = np.flatnonzero(frame_levels(spoken, rate_hz, 0.01) > -45.0)
+    step = rate_hz // 100
     return spoken[loud[0] * step : (loud[-1] + 1) * step]
 
 
@@ -196,7 +211,7 @@ def manifest_entry(file: str, language: str, text: str) -> str:
 
 
 def main() -> int:
-    """Write all prompts and their manifest."""
+    """Write all prompts with their manifest, and the speech."""
     if shutil.which("espeak-ng") is None:
         print("espeak-ng is missing: apt-get install espeak-ng", file=sys.stderr)
         return 2
@@ -208,6 +223,10 @@ def main() -> int:
     write_wav(PROMPTS / "music.wav", to_level(music(), LEVEL_DBOV, RATE_HZ), RATE_HZ)
     entries.append(manifest_entry("music.wav", "", MUSIC_TEXT))
     print("music.wav")
+    for person, words in PEOPLE.items():
+        spoken = to_level(speak(words, SPEECH_RATE_HZ), LEVEL_DBOV, SPEECH_RATE_HZ)
+        write_wav(SPEECH / f"{person}.wav", spoken, SPEECH_RATE_HZ)
+        print(f"{person}.wav")
     heading = "# Made by make_prompts.py. The prompts are recognised by their samples: play these very files."
     (PROMPTS / "manifest.toml").write_text("\n\n".join([heading, *entries]) + "\n", encoding="utf-8")
     return 0
