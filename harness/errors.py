@@ -40,9 +40,7 @@ class HarnessMisuse(TrunkproofError):
 
     exit_code = 2
 
-    def __init__(
-        self, message: str, *, where: str | Path = "", suggestion: str = "", detail: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, where: str | Path = "", suggestion: str = "", detail: str = "") -> None:
         text = f"{where}: {message}" if where else message
         if suggestion:
             text = f"{text} ({suggestion})"

@@ -31,9 +31,7 @@ class Hours:
 
     def open_at(self, local: datetime) -> bool:
         """Whether they include ``local``, a wall-clock time in the PBX's time zone."""
-        return any(
-            local.weekday() in span.days and span.opens <= local.time() < span.closes for span in self.spans
-        )
+        return any(local.weekday() in span.days and span.opens <= local.time() < span.closes for span in self.spans)
 
 
 def parse_hours(text: str) -> Hours:

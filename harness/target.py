@@ -263,16 +263,12 @@ class Target(Section):
         queues = {queue.name for queue in self.queues}
         for number in self.numbers:
             if number.queue and number.queue not in queues:
-                raise ValueError(
-                    f"number {number.number} names the queue {number.queue!r}, which is not declared"
-                )
+                raise ValueError(f"number {number.number} names the queue {number.queue!r}, which is not declared")
         known = set(self.agents.extensions)
         for queue in self.queues:
             for extension in queue.agents:
                 if extension not in known:
-                    raise ValueError(
-                        f"queue {queue.name!r} names the agent {extension}, who is not in [agents]"
-                    )
+                    raise ValueError(f"queue {queue.name!r} names the agent {extension}, who is not in [agents]")
         return self
 
     def prompt(self, name: str, language: str) -> Path | None:

@@ -163,8 +163,6 @@ class Agent:
                     MediaActive, lambda e: e.call == self.call, timeout_s=OWN_LEG_S, since=self.mark
                 )
             except AwaitExpired:
-                raise self._scene.fault(
-                    f"{self.name}'s call has no audio: the PBX agreed on no media"
-                ) from None
+                raise self._scene.fault(f"{self.name}'s call has no audio: the PBX agreed on no media") from None
             self._ears[self.call] = Ear(self._scene.testbed.agents, media, self.mark, owner=self.name)
         return self._ears[self.call]

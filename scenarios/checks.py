@@ -42,9 +42,7 @@ def hear_each_other(scene: Scene, customer: Customer, agent: Agent) -> None:
         (agent.name, customer.label, agent.ear),
     ):
         other, own = (
-            (agent.beacon_hz, customer.beacon_hz)
-            if ear is customer.ear
-            else (customer.beacon_hz, agent.beacon_hz)
+            (agent.beacon_hz, customer.beacon_hz) if ear is customer.ear else (customer.beacon_hz, agent.beacon_hz)
         )
         heard = ear.wait_for_beacon(other, since=since, for_s=HEARD_FOR_S, within_s=within_s)
         if heard.seconds < HEARD_FOR_S:
@@ -56,15 +54,13 @@ def hear_each_other(scene: Scene, customer: Customer, agent: Agent) -> None:
         if echo_s >= HEARD_FOR_S / 2:
             raise scene.fault(f"{listener} hears an echo of their own voice ({echo_s:.1f} s)")
         scene.note(
-            f"{listener} heard {speaker} {heard.delay_s * 1000:.0f} ms after listening began, {heard.level_dbov:.0f} dBov"
+            f"{listener} heard {speaker} after {heard.delay_s * 1000:.0f} ms at {heard.level_dbov:.0f} dBov"
         )
 
 
 def nobody_else_heard(scene: Scene, pairs: list[tuple[Customer, Agent]]) -> None:
     """In each conversation, each side has heard the other and no third voice."""
-    everyone = {c.beacon_hz: c.label for c in scene.everybody_calling} | {
-        a.beacon_hz: a.name for a in scene.agents
-    }
+    everyone = {c.beacon_hz: c.label for c in scene.everybody_calling} | {a.beacon_hz: a.name for a in scene.agents}
     for customer, agent in pairs:
         for name, ear, allowed in (
             (customer.label, customer.ear, agent.beacon_hz),
@@ -83,9 +79,7 @@ def pairs_talking(scene: Scene) -> list[tuple[Customer, Agent]]:
     """Which customer talks with which agent, told by the number that the agent's phone shows."""
     pairs = []
     for customer in scene.customers:
-        agents = [
-            a for a in scene.agents if a.incoming is not None and same_number(a.incoming.from_user, customer)
-        ]
+        agents = [a for a in scene.agents if a.incoming is not None and same_number(a.incoming.from_user, customer)]
         if len(agents) != 1:
             raise scene.fault(
                 f"{customer.label} ({customer.identity.number}) reached {len(agents)} agents' phones, not one"
@@ -106,9 +100,7 @@ def channels_of(scene: Scene, channels: list[PbxChannel], only: Customer | None)
     numbers = {c.identity.number.lstrip("+") for c in customers}
     extensions = set() if only else {a.extension for a in scene.agents}
     return [
-        channel
-        for channel in channels
-        if channel.peer in extensions or channel.caller_number.lstrip("+") in numbers
+        channel for channel in channels if channel.peer in extensions or channel.caller_number.lstrip("+") in numbers
     ]
 
 
@@ -190,9 +182,7 @@ def not_heard(scene: Scene, customer: Customer, agent: Agent) -> None:
 
     heard_s = ear.listen_until(lately, lambda seconds: seconds == 0.0, within_s)
     if heard_s > 0.0:
-        raise scene.fault(
-            f"{customer.label} still hears {agent.name} {within_s:g} s after the call was put on hold"
-        )
+        raise scene.fault(f"{customer.label} still hears {agent.name} {within_s:g} s after the call was put on hold")
 
 
 def voicemail_has_message(scene: Scene, customer: Customer) -> None:

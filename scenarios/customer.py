@@ -6,12 +6,11 @@ from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from simulators.phones.customers import Customer as Identity
-
 from harness.errors import Inconclusive, NotRun
 from harness.messages import Event
 from harness.process import AwaitExpired
 from scenarios.ear import Ear
+from simulators.phones.customers import Customer as Identity
 from simulators.phones.protocol import (
     CallConnected,
     CallEnded,
@@ -39,9 +38,7 @@ OWN_LEG_S = 5.0
 class Customer:
     """One customer. ``label`` is what the scenario calls them, ``beacon_hz`` the tone that is their voice."""
 
-    def __init__(
-        self, scene: Scene, identity: Identity, *, label: str, codecs: tuple[Codec, ...] = ()
-    ) -> None:
+    def __init__(self, scene: Scene, identity: Identity, *, label: str, codecs: tuple[Codec, ...] = ()) -> None:
         self._scene = scene
         self.identity = identity
         self.label = label
@@ -108,9 +105,7 @@ class Customer:
                 codecs=self.codecs,
             )
         )
-        self._scene.note(
-            f"{self.label} ({self.identity.profile_name}, {self.identity.number}) calls {number}"
-        )
+        self._scene.note(f"{self.label} ({self.identity.profile_name}, {self.identity.number}) calls {number}")
 
     def answered(self, within_s: float) -> float:
         """Wait for the PBX's answer; seconds from INVITE to 200. Raises PbxFault."""
@@ -152,9 +147,7 @@ class Customer:
         if isinstance(event, CallEnded):
             raise self._scene.fault(f"the PBX refused {self.label}'s call: {event.code} {event.reason}")
         if isinstance(event, CallConnected):
-            raise NotRun(
-                "this PBX answers without ringing first, so the customer cannot give up before the answer"
-            )
+            raise NotRun("this PBX answers without ringing first, so the customer cannot give up before the answer")
 
     def hangs_up(self) -> None:
         """End the call in whatever state: CANCEL before the answer, BYE after it."""
@@ -162,9 +155,7 @@ class Customer:
 
     def presses(self, digits: str, *, tone_ms: int = 160, gap_ms: int = 80) -> None:
         """Press digits on the keypad (RFC 4733 events)."""
-        self._scene.testbed.customers.call(
-            SendDigits(call=self.call, digits=digits, tone_ms=tone_ms, gap_ms=gap_ms)
-        )
+        self._scene.testbed.customers.call(SendDigits(call=self.call, digits=digits, tone_ms=tone_ms, gap_ms=gap_ms))
 
     def says(self, wav: str) -> None:
         """Play ``wav`` once into the call in place of the beacon."""
@@ -190,9 +181,7 @@ class Customer:
                     MediaActive, lambda e: e.call == self.call, timeout_s=OWN_LEG_S, since=self.mark
                 )
             except AwaitExpired:
-                raise self._scene.fault(
-                    f"{self.label}'s call has no audio: the PBX agreed on no media"
-                ) from None
+                raise self._scene.fault(f"{self.label}'s call has no audio: the PBX agreed on no media") from None
             self._ear = Ear(self._scene.testbed.customers, media, self.mark, owner=self.label)
         return self._ear
 

@@ -72,8 +72,7 @@ class Ear:
     def call_is_over(self) -> bool:
         """Whether no more sound will come."""
         return not self._simulator.alive or any(
-            isinstance(e, CallEnded) and e.call == self._media.call
-            for e in self._simulator.events(self._mark)
+            isinstance(e, CallEnded) and e.call == self._media.call for e in self._simulator.events(self._mark)
         )
 
     def position(self, at: float) -> float:
@@ -96,9 +95,7 @@ class Ear:
         """How long a voice was heard since a moment (CLOCK_MONOTONIC), in s."""
         return self._voice(frequency_hz, since).seconds
 
-    def wait_for_beacon(
-        self, frequency_hz: int, *, since: float, for_s: float, within_s: float
-    ) -> HeardVoice:
+    def wait_for_beacon(self, frequency_hz: int, *, since: float, for_s: float, within_s: float) -> HeardVoice:
         """Listen until a voice was heard ``for_s`` since a moment, time is up or the call is over."""
         return self.listen_until(
             lambda: self._voice(frequency_hz, since), lambda voice: voice.seconds >= for_s, within_s

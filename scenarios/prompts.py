@@ -5,28 +5,20 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from harness.audio.levels import level_dbov
-from harness.audio.prompt import (
-    PASS_SCORE,
-    Hearing,
-    PromptListener,
-    PromptMatch,
-    PromptReference,
-    identify,
-    match_prompt,
-)
+from harness.audio.excerpt import ExcerptMatch, match_excerpt
+from harness.audio.prompt import Hearing, PromptListener, PromptMatch, PromptReference, identify
 from harness.audio.wav import read_reference
 from harness.errors import Inconclusive, PbxFault
 from harness.evidence import Mark
 from scenarios.customer import Customer
-from scenarios.ear import QUIET_DBOV, Ear
+from scenarios.ear import Ear
 from scenarios.scene import Scene
 
 MARGIN_S = 2.0
 """Beyond lengths and deadlines: how long a prompt may still be on its way through jitter buffers, in s."""
 
-MUSIC_PIECE_S = 2.0
-"""Length of the piece of music that must be recognised, in s."""
+MUSIC_S = 2.0
+"""How much of the music must be recognised, in s."""
 
 LANGUAGE_NAMES = {
     "en": "English",
@@ -104,32 +96,30 @@ def hears_prompt(scene: Scene, customer: Customer, name: str, language: str) -> 
 
 
 def hears_music(scene: Scene, customer: Customer) -> None:
-    """Two seconds of the queue's music arrive. Music may begin anywhere, so what was heard is sought in the file."""
+    """Some seconds of the queue's music arrive; the music may begin anywhere in its file."""
     target = scene.testbed.target
     path = target.prompt("music", customer.language)
     if path is None:
-        raise Inconclusive(
-            "the target declares no file under [prompts.music], so music cannot be recognised by ear"
-        )
-    sound = read_reference(path)
+        raise Inconclusive("the target declares no file under [prompts.music], so music cannot be recognised by ear")
+    music = load_reference(path, "queue music")
     ear = customer.ear
 
-    def listen() -> PromptMatch | None:
-        piece = ear.samples(ear.cursor_s)[-round(MUSIC_PIECE_S * ear.rate_hz) :]
-        if piece.size < MUSIC_PIECE_S * ear.rate_hz or level_dbov(piece) < QUIET_DBOV:
-            return None
-        return match_prompt(sound.mono, sound.rate_hz, PromptReference.of("music", piece, ear.rate_hz))
+    def listen() -> ExcerptMatch:
+        return match_excerpt(ear.samples(ear.cursor_s), ear.rate_hz, music)
 
-    match = ear.listen_until(
-        listen, lambda found: found is not None and found.score >= PASS_SCORE, MUSIC_PIECE_S + MARGIN_S * 2
-    )
-    if match is None or match.score < PASS_SCORE:
+    match = ear.listen_until(listen, lambda found: found.found_s >= MUSIC_S, MUSIC_S + 2 * MARGIN_S)
+    if match.found_s < MUSIC_S or match.first_s is None or match.last_s is None:
         raise scene.fault(
-            f"{customer.label} hears no queue music while waiting ({ear.describe(ear.started_at + ear.cursor_s)})"
+            f"{customer.label} hears no queue music while waiting: {match.found_s:.1f} s of it "
+            f"({ear.describe(ear.started_at + ear.cursor_s)})"
         )
-    heard_s = ear.samples().size / ear.rate_hz
     ear.marks.append(
-        Mark(label="queue music", start_s=heard_s - MUSIC_PIECE_S, end_s=heard_s, score=round(match.score, 2))
+        Mark(
+            label="queue music",
+            start_s=ear.cursor_s + match.first_s,
+            end_s=ear.cursor_s + match.last_s,
+            score=round(match.share, 2),
+        )
     )
 
 
@@ -167,9 +157,7 @@ def _what_is_missing(match: PromptMatch) -> str:
         for clipped, end in ((match.clipped_start_s, "beginning"), (match.clipped_end_s, "end"))
         if clipped and clipped > 0.25
     ]
-    return f"the {match.name}: " + (
-        " and ".join(parts) or f"only {match.blocks_found} of {match.blocks} parts arrived"
-    )
+    return f"the {match.name}: " + (" and ".join(parts) or f"only {match.blocks_found} of {match.blocks} parts arrived")
 
 
 def _seconds(path: Path) -> float:

@@ -20,10 +20,9 @@ from scenarios.situation import last_messages
 from scenarios.support_line import SupportLine, lease_line
 from scenarios.testbed import Testbed
 from simulators.phones.protocol import CallIncoming, Codec
-from simulators.phones.sip_log import read_sip_log
 from simulators.trunk.protocol import CallFinished, CallStarted
 
-BEACON_S = 4.0
+BEACON_S = 1
 CLEAN_UP_S = 5.0
 
 
@@ -48,7 +47,6 @@ class Scene:
         self._agents_mark = testbed.agents.mark()
         self._customers_mark = testbed.customers.mark()
         self._trace_from = _size(testbed.trunk_trace)
-        self._log_from = _size(testbed.agents_log)
 
     # Cast and line
 
@@ -208,7 +206,8 @@ class Scene:
 
     def ears(self) -> list[Ear]:
         """Ears that the scenario has used."""
-        return [ear for party in (*self.everybody_calling, *self.agents) for ear in party.ears()]
+        customers = [ear for customer in self.everybody_calling for ear in customer.ears()]
+        return customers + [ear for agent in self.agents for ear in agent.ears()]
 
     def phone_marks(self) -> list[tuple[Simulator, int]]:
         """Both phone simulators, each with where this scenario's events begin."""
@@ -218,7 +217,7 @@ class Scene:
         """SIP messages of the scenario by time: the trunk's both sides and the agents' phones'."""
         seen = [
             *read_trace(self.testbed.trunk_trace, self._trace_from),
-            *read_sip_log(self.testbed.agents_log, self._log_from),
+            *self.testbed.agent_messages(self.started_at),
         ]
         return sorted(seen, key=lambda entry: entry.at)
 
@@ -248,9 +247,7 @@ class Scene:
     def trunk_call_finished(self, customer: Customer, within_s: float) -> CallFinished:
         """The end of a customer's latest call as the trunk saw it on both legs. Raises PbxFault."""
         started = [
-            e
-            for e in self.trunk_events()
-            if isinstance(e, CallStarted) and e.customer == customer.identity.number
+            e for e in self.trunk_events() if isinstance(e, CallStarted) and e.customer == customer.identity.number
         ]
         if not started:
             raise Inconclusive(f"the trunk saw no call of {customer.label}")
@@ -259,9 +256,7 @@ class Scene:
                 CallFinished, lambda e: e.call == started[-1].call, timeout_s=within_s, since=self._trunk_mark
             )
         except AwaitExpired:
-            raise self.fault(
-                f"the PBX's leg of {customer.label}'s call was still up after {within_s:g} s"
-            ) from None
+            raise self.fault(f"the PBX's leg of {customer.label}'s call was still up after {within_s:g} s") from None
 
     def hang_up_all(self) -> None:
         """End every call that is still up. Raises Inconclusive when our own side does not let go."""
@@ -277,9 +272,7 @@ class Scene:
                     since=self._trunk_mark,
                 )
             except AwaitExpired:
-                raise Inconclusive(
-                    f"trunk call {call} did not end within {CLEAN_UP_S:g} s of hanging up"
-                ) from None
+                raise Inconclusive(f"trunk call {call} did not end within {CLEAN_UP_S:g} s of hanging up") from None
 
     def switch_all_off(self) -> None:
         """Take all phones out of service and give the line back."""
@@ -291,6 +284,10 @@ class Scene:
         finally:
             if self._line is not None:
                 self._line.lease.release()
+
+
+def _is_of(call: str, event: CallFinished) -> bool:
+    return event.call == call
 
 
 def _size(path: Path) -> int:

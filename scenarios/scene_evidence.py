@@ -95,9 +95,7 @@ def _participants(scene: Scene) -> list[Participant]:
         )
     )
     cast += [
-        Participant(
-            name=agent.name, role=Role.AGENT, addresses=[agent.contact], detail=f"extension {agent.extension}"
-        )
+        Participant(name=agent.name, role=Role.AGENT, addresses=[agent.contact], detail=f"extension {agent.extension}")
         for agent in scene.agents
     ]
     cast += [
@@ -108,10 +106,7 @@ def _participants(scene: Scene) -> list[Participant]:
 
 
 def _media(scene: Scene, directory: Path) -> tuple[list[Clip], list[RtpFigures]]:
-    names = {
-        customer.phone: customer.label.removeprefix("the ").capitalize()
-        for customer in scene.everybody_calling
-    }
+    names = {customer.phone: customer.label.removeprefix("the ").capitalize() for customer in scene.everybody_calling}
     names |= {agent.phone: agent.name for agent in scene.agents}
     recognised = {str(ear.recording): ear.marks for ear in scene.ears()}
     voices = {c.beacon_hz: f"{c.label}'s voice" for c in scene.everybody_calling}

@@ -23,9 +23,7 @@ class SupportLine:
     def number(self, purpose: Purpose) -> Number:
         """The number for a purpose; raises NotRun when the target has none."""
         if purpose not in self.numbers:
-            raise NotRun(
-                f"the target declares no number with the purpose '{purpose}' for the queue {self.queue.name}"
-            )
+            raise NotRun(f"the target declares no number with the purpose '{purpose}' for the queue {self.queue.name}")
         return self.numbers[purpose]
 
 
@@ -36,9 +34,7 @@ def lease_line(target: Target, book: LeaseBook, agents_needed: int = 0) -> Suppo
     """
     supported = {number.queue for number in target.numbers if number.purpose is Purpose.SUPPORT}
     suitable = {
-        queue.name: queue
-        for queue in target.queues
-        if queue.name in supported and len(queue.agents) >= agents_needed
+        queue.name: queue for queue in target.queues if queue.name in supported and len(queue.agents) >= agents_needed
     }
     if not suitable:
         most = max((len(queue.agents) for queue in target.queues), default=0)

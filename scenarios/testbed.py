@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from simulators.pbx.adapters import adapter_for
-from simulators.phones.customers import CustomerBook
 
 from harness.errors import Inconclusive
 from harness.leases import LeaseBook
 from harness.process import Simulator
+from harness.trace import SipTraceEntry
 from simulators.pbx.adapter import PbxAdapter, RunningPbx
+from simulators.phones.customers import CustomerBook
 from simulators.phones.protocol import Codec, Codecs, PhonesConfig
+from simulators.phones.sip_log import SipLogReader
 from simulators.trunk.protocol import KeepAlive, Probe, TrunkConfig, WhereCustomersCall
 
 TRUNK_LEASE_S = 120.0
@@ -58,14 +60,14 @@ class Testbed:
         self.random = random.Random(settings.seed)
         self.directory = settings.directory / "work" / worker
         self._numbers = count(1)
-        self._trunk_lease = self.leases.take(
-            "trunk address", self.target.trunk.addresses, timeout_s=TRUNK_LEASE_S
-        )
+        self._trunk_lease = self.leases.take("trunk address", self.target.trunk.addresses, timeout_s=TRUNK_LEASE_S)
         pool = list(self.target.phones.addresses)
         # Each worker begins elsewhere in the pool, so that ladders of parallel scenarios show other addresses.
         start = settings.seed * 37 % len(pool)
         self._phone_addresses = cycle(pool[start:] + pool[:start])
         self._simulators: dict[str, Simulator] = {}
+        self._agents_log = SipLogReader(self.directory / "no-agents-yet")
+        self._agent_messages: list[SipTraceEntry] = []
         self.customers_call = ""
         self.codecs: frozenset[Codec] = frozenset()
 
@@ -93,9 +95,10 @@ class Testbed:
     def pstn_log(self) -> Path:
         return Path(self.settings.pstn_log)
 
-    @property
-    def agents_log(self) -> Path:
-        return self.directory / "agents" / "pjsip.log"
+    def agent_messages(self, since: float) -> list[SipTraceEntry]:
+        """SIP messages between the PBX and the agents' phones since a moment (CLOCK_MONOTONIC, s)."""
+        self._agent_messages.extend(self._agents_log.read())
+        return [message for message in self._agent_messages if message.at >= since]
 
     def phone_address(self) -> str:
         """The next local address for a phone."""
@@ -112,9 +115,7 @@ class Testbed:
             "customers": lambda: self._start_phones("customers"),
             "agents": lambda: self._start_phones("agents"),
         }
-        missing = [
-            name for name in starts if name not in self._simulators or not self._simulators[name].alive
-        ]
+        missing = [name for name in starts if name not in self._simulators or not self._simulators[name].alive]
         if not missing:
             return
         for name in missing:
@@ -173,8 +174,10 @@ class Testbed:
         )
 
     def _start_phones(self, name: str) -> Simulator:
-        directory = self.directory / name
+        directory = self.directory / f"{name}-{self.number()}"
         directory.mkdir(parents=True, exist_ok=True)
+        if name == "agents":
+            self._agents_log = SipLogReader(directory / "pjsip.log")
         return self._simulator(
             name,
             "simulators.phones.process:run",

@@ -140,9 +140,7 @@ def agent_sees_number(scene: Scene, agent: int) -> None:
     incoming, customer = scene.agent(agent).incoming, scene.customer(1)
     shown = incoming.from_user if incoming else ""
     if not same_number(shown, customer):
-        raise scene.fault(
-            f"the agent sees the number {shown!r}; the customer's is {customer.identity.number}"
-        )
+        raise scene.fault(f"the agent sees the number {shown!r}; the customer's is {customer.identity.number}")
     scene.note(f"shown: {shown}")
 
 
@@ -152,9 +150,7 @@ def agent_sees_name(scene: Scene, agent: int) -> None:
     incoming, customer = scene.agent(agent).incoming, scene.customer(1)
     shown = incoming.from_display if incoming else ""
     if shown != customer.identity.profile_name:
-        raise scene.fault(
-            f"the agent sees the name {shown!r}; the customer's is {customer.identity.profile_name!r}"
-        )
+        raise scene.fault(f"the agent sees the name {shown!r}; the customer's is {customer.identity.profile_name!r}")
     scene.note(f"shown: {shown}")
 
 

@@ -36,9 +36,7 @@ def hears_greeting(scene: Scene, customer: int, language: str) -> None:
     hears_prompt(scene, scene.customer(customer), "greeting", language)
 
 
-@then(
-    sentence("{customer:Customer} hears the {announcement:Announcement} announcement in {language:Language}")
-)
+@then(sentence("{customer:Customer} hears the {announcement:Announcement} announcement in {language:Language}"))
 def hears_announcement(scene: Scene, customer: int, announcement: str, language: str) -> None:
     """That announcement in that language, recognised against the PBX's own file."""
     hears_prompt(scene, scene.customer(customer), announcement, language)

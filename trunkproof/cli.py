@@ -77,9 +77,7 @@ def _workers_possible(target_name: str, workers: str) -> int:
     target = load_target(target_name)
     possible = max(1, min(wanted, len(target.trunk.addresses)))
     if possible < wanted:
-        typer.echo(
-            f"the target declares {len(target.trunk.addresses)} trunk address(es): running {possible} at a time"
-        )
+        typer.echo(f"the target declares {len(target.trunk.addresses)} trunk address(es): running {possible} at a time")
     return possible
 
 

@@ -44,7 +44,9 @@ def render_catalogue() -> str:
     ]
     for module, group in groupby(known, key=lambda step: step.module):
         parts += ["", f"## {module.removeprefix('steps.').capitalize()}", "", "| sentence | meaning |", "|---|---|"]
-        parts += [f"| **{step.keyword}** {_escape(readable(step.sentence))} | {_escape(step.meaning)} |" for step in group]
+        parts += [
+            f"| **{step.keyword}** {_escape(readable(step.sentence))} | {_escape(step.meaning)} |" for step in group
+        ]
     return "\n".join(parts) + "\n"
 
 

@@ -41,7 +41,9 @@ def test_only_a_pbx_fault_blames_the_pbx(error: BaseException | None, expected: 
         ([], Verdict.INCONCLUSIVE, 3),
     ],
 )
-def test_a_run_without_evidence_never_passes(scenarios: list[tuple[Verdict, Blame]], verdict: Verdict, code: int) -> None:
+def test_a_run_without_evidence_never_passes(
+    scenarios: list[tuple[Verdict, Blame]], verdict: Verdict, code: int
+) -> None:
     assert of_run(scenarios) == (verdict, code)
 
 

@@ -25,12 +25,8 @@ def attach_evidence(directory: Path, record: ScenarioRecord) -> None:
         allure.attach.file(directory / record.trace, name="SIP trace", extension="jsonl")
     for clip in record.clips:
         if (directory / clip.file).is_file():
-            allure.attach.file(
-                directory / clip.file, name=clip.label, attachment_type="audio/wav", extension="wav"
-            )
+            allure.attach.file(directory / clip.file, name=clip.label, attachment_type="audio/wav", extension="wav")
 
 
 def _attach_not_reached(step: Step) -> None:
-    allure.attach(
-        "not reached", name=f"{step.keyword} {step.text}", attachment_type=allure.attachment_type.TEXT
-    )
+    allure.attach("not reached", name=f"{step.keyword} {step.text}", attachment_type=allure.attachment_type.TEXT)

@@ -28,6 +28,7 @@ class FeatureFile(pytest.Module):
 
     def _getobj(self) -> types.ModuleType:
         feature = self._parse()
+        self._register_tags(feature)
         problems = list(undefined_steps(feature, known_steps()))
         if problems:
             raise self.CollectError("\n".join(problems))
@@ -56,6 +57,15 @@ class FeatureFile(pytest.Module):
             ) from None
         except (OSError, UnicodeDecodeError) as unreadable:
             raise self.CollectError(f"{self.path}: cannot be read: {unreadable}") from None
+
+    def _register_tags(self, feature: Feature) -> None:
+        """Every tag is a marker; pytest must know markers before they are used."""
+        tags = set(feature.tags)
+        for template in feature.scenarios.values():
+            tags |= template.tags
+            tags |= {tag for examples in template.examples for tag in examples.tags}
+        for tag in sorted(tags):
+            self.config.addinivalue_line("markers", f"{tag}: tag of {self.path.name}")
 
     def _register_setup_module_fixture(self) -> None:
         """A feature has no setup_module."""

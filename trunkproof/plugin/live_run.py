@@ -34,9 +34,7 @@ PACKAGES = ("pytest", "pytest-bdd", "pytest-xdist", "sippy", "allure-pytest")
 class LiveRun:
     """One run. ``directory`` exists from the start, so that even a run that cannot start leaves a report."""
 
-    def __init__(
-        self, *, target: str, profile: str, provider: str, twin: str, directory: Path, command: str
-    ) -> None:
+    def __init__(self, *, target: str, profile: str, provider: str, twin: str, directory: Path, command: str) -> None:
         self._target_name = target
         self._profile_name = profile
         self._provider = provider
@@ -197,11 +195,7 @@ class LiveRun:
         if not calls:
             return ""
         blamed = any("PSTN" in record.reason for _, record in read_records(self.directory))
-        return (
-            ""
-            if blamed
-            else f"{len(calls)} call(s) came out at the PSTN gateway, the first for {calls[0].called}"
-        )
+        return "" if blamed else f"{len(calls)} call(s) came out at the PSTN gateway, the first for {calls[0].called}"
 
     def _point_latest(self) -> None:
         latest = self.directory.parent / "latest"

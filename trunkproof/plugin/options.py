@@ -12,13 +12,9 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("trunkproof", "calling scenarios against a PBX")
     group.addoption("--target", default="reference", help="target file, or name of a built-in target")
     group.addoption("--profile", default="", help="trunk profile, instead of the target's own")
-    group.addoption(
-        "--provider", default="", help="how to get the reference PBX: auto, docker, rootfs, local"
-    )
+    group.addoption("--provider", default="", help="how to get the reference PBX: auto, docker, rootfs, local")
     group.addoption("--twin", default="", help="run against a broken twin of the reference PBX")
-    group.addoption(
-        "--run-dir", default="", help="directory for reports and evidence (default: out/<run-id>)"
-    )
+    group.addoption("--run-dir", default="", help="directory for reports and evidence (default: out/<run-id>)")
 
 
 def feature_paths(config: pytest.Config) -> list[Path]:

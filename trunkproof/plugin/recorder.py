@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, time
-from typing import Any
+from typing import Any, cast
 
 import allure
 import pytest
@@ -52,7 +52,7 @@ class Recording:
         template = scenario_wrapper_template_registry[item.obj]
         example: dict[str, str] = {}
         if hasattr(item, "callspec"):
-            example = item.callspec.params.get("_pytest_bdd_example", {})
+            example = cast(dict[str, str], item.callspec.params.get("_pytest_bdd_example", {}))
         scenario = template.render(example)
         plain = template.name == scenario.name and example
         name = f"{scenario.name} ({', '.join(example.values())})" if plain else scenario.name
@@ -65,32 +65,20 @@ class Recording:
     @property
     def tags(self) -> list[str]:
         return sorted(
-            {
-                mark.name
-                for mark in self.item.iter_markers()
-                if mark.name not in ("parametrize", "usefixtures")
-            }
+            {mark.name for mark in self.item.iter_markers() if mark.name not in ("parametrize", "usefixtures")}
         )
 
     @property
     def directory(self) -> Path:
         feature = Path(self.scenario.feature.filename).stem
-        return (
-            self.settings.directory
-            / "evidence"
-            / f"{slug(feature)}--{slug(self.name)}--{self.scenario.line_number}"
-        )
+        return self.settings.directory / "evidence" / f"{slug(feature)}--{slug(self.name)}--{self.scenario.line_number}"
 
     def require_claims(self) -> None:
         """Raises NotRun when the target does not claim what the scenario is tagged with."""
         known = {claim.value for claim in Claim}
         for tag in self.tags:
             claim = tag.removeprefix(CLAIM_PREFIX)
-            if (
-                tag.startswith(CLAIM_PREFIX)
-                and claim in known
-                and claim not in self.settings.running.target.claims
-            ):
+            if tag.startswith(CLAIM_PREFIX) and claim in known and claim not in self.settings.running.target.claims:
                 raise NotRun(f"the target {self.settings.running.target.name!r} does not claim '{claim}'")
 
     def step_began(self, step: GherkinStep) -> None:
@@ -102,9 +90,7 @@ class Recording:
         notes = self.scene.take_notes() if self.scene else []
         for note in notes:
             allure.attach(note, name="measured", attachment_type=allure.attachment_type.TEXT)
-        self._step_stack.__exit__(
-            type(error) if error else None, error, error.__traceback__ if error else None
-        )
+        self._step_stack.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
         self.steps.append(
             Step(
                 keyword=step.keyword.strip(),
@@ -146,9 +132,7 @@ class Recording:
             line=self.scenario.line_number,
             name=self.name,
             tags=self.tags,
-            requirements=[
-                t.removeprefix(REQUIREMENT_PREFIX) for t in self.tags if t.startswith(REQUIREMENT_PREFIX)
-            ],
+            requirements=[t.removeprefix(REQUIREMENT_PREFIX) for t in self.tags if t.startswith(REQUIREMENT_PREFIX)],
             verdict=verdict,
             blame=blame,
             reason=reason,
@@ -173,7 +157,9 @@ class Recording:
             ("trunkproof.reason", self.record.reason),
         ]
         if report.failed:
-            report.longrepr = f"{self.record.verdict.upper()} ({self.record.blame}): {self.record.reason}\n{self.record.detail}"
+            report.longrepr = (
+                f"{self.record.verdict.upper()} ({self.record.blame}): {self.record.reason}\n{self.record.detail}"
+            )
 
     def _gathered(self) -> dict[str, Any]:
         assert self.scene is not None

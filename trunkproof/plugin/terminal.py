@@ -38,7 +38,7 @@ def collection_errors() -> list[str]:
     return list(_collection_errors)
 
 
-class ScenarioReporter(TerminalReporter):
+class ScenarioReporter(TerminalReporter):  # type: ignore[misc]  # the one way to speak in its place
     """Says what is being called and how it ended; the table at the end is the report's."""
 
     def __init__(self, config: pytest.Config, run: LiveRun) -> None:

@@ -1,0 +1,85 @@
+"""The step library and the collection of features, seen from outside with pytester."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trunkproof.step_catalogue import load_vocabulary, render_catalogue
+
+ROOT = Path(__file__).resolve().parents[2]
+SOUND = """
+Feature: A small one
+  Scenario: One call
+    Given a customer
+    When the customer calls the support number
+    Then the call is answered
+"""
+
+
+@pytest.fixture
+def collect(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> object:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+    def run(feature: str) -> pytest.RunResult:
+        (pytester.path / "a.feature").write_text(feature, encoding="utf-8")
+        return pytester.runpytest_subprocess(
+            "-p", "trunkproof.plugin", "-p", "no:cacheprovider", "--collect-only", "-q", "a.feature", timeout=60
+        )
+
+    return run
+
+
+def test_a_feature_needs_no_python(collect) -> None:
+    result = collect(SOUND)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*a.feature::test_one_call*"])
+
+
+def test_an_outline_is_one_item_per_example(collect) -> None:
+    result = collect(
+        "Feature: F\n  Scenario Outline: O\n    Given a customer in <country>\n"
+        "    Examples:\n      | country |\n      | Spain |\n      | France |\n"
+    )
+    result.stdout.fnmatch_lines(["*test_o?Spain?", "*test_o?France?"])
+
+
+def test_a_syntax_error_names_file_and_line(collect) -> None:
+    result = collect("Feature: F\n  Scenario: S\n    Given a customer\n    Wenn something\n")
+    assert result.ret == 2
+    result.stdout.fnmatch_lines(["*a.feature:4: not valid Gherkin*"])
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_an_unknown_step_names_file_line_and_the_nearest(collect) -> None:
+    result = collect(SOUND.replace("calls the support number", "calls the suport number"))
+    assert result.ret == 2
+    result.stdout.fnmatch_lines(
+        ["*a.feature:5: no such step: When the customer calls the suport number.*Nearest: When*calls the support number*"]
+    )
+
+
+def test_a_step_unknown_only_in_an_example_is_found(collect) -> None:
+    result = collect(
+        "Feature: F\n  Scenario Outline: O\n    Given a customer\n    When the customer <does>\n"
+        "    Examples:\n      | does |\n      | hangs up |\n      | sings |\n"
+    )
+    assert result.ret == 2
+    result.stdout.fnmatch_lines(["*a.feature:4: no such step: When the customer sings.*"])
+
+
+@pytest.mark.parametrize("feature", sorted(ROOT.glob("features/**/*.feature")), ids=lambda path: path.name)
+def test_every_feature_of_ours_is_sound(collect, feature: Path) -> None:
+    assert collect(feature.read_text(encoding="utf-8")).ret == 0
+
+
+def test_every_sentence_has_a_meaning_and_no_two_are_alike() -> None:
+    steps = load_vocabulary()
+    assert len(steps) >= 40
+    assert [step.sentence for step in steps if not step.meaning] == []
+    assert len({(step.type, step.sentence) for step in steps}) == len(steps)
+
+
+def test_the_catalogue_in_the_docs_is_current() -> None:
+    assert (ROOT / "docs" / "steps.md").read_text(encoding="utf-8") == render_catalogue()
