@@ -1,6 +1,6 @@
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessMisuse
@@ -9,6 +9,7 @@ from simulators.phones.customers import HOMES, PROFILE_NAME_LENGTH, CustomerBook
 seeds = st.integers(min_value=0, max_value=2**32)
 
 
+@settings(deadline=None, max_examples=40)
 @given(seed=seeds, home=st.sampled_from(HOMES))
 def test_numbers_are_valid_for_the_country(seed, home):
     customer = CustomerBook(seed).customer(home.country, home.language)
@@ -19,6 +20,7 @@ def test_numbers_are_valid_for_the_country(seed, home):
     assert customer.language == home.language
 
 
+@settings(deadline=None, max_examples=40)
 @given(seed=seeds)
 def test_profile_names_fit_whatsapp(seed):
     book = CustomerBook(seed)
@@ -29,6 +31,7 @@ def test_profile_names_fit_whatsapp(seed):
         assert "\n" not in name
 
 
+@settings(deadline=None, max_examples=40)
 @given(seed=seeds)
 def test_a_seed_makes_the_same_customers_again(seed):
     first, second = CustomerBook(seed), CustomerBook(seed)

@@ -1,0 +1,468 @@
+"""Two real phones in one real process that call each other on loopback."""
+
+import os
+import signal
+import socket
+import threading
+import time
+import wave
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.process import AwaitExpired, Simulator, SimulatorDied, SimulatorRefused
+from simulators.phones.protocol import (
+    Answer,
+    CallConnected,
+    CallEnded,
+    CallIncoming,
+    CallProgress,
+    Codec,
+    Codecs,
+    Decline,
+    DigitHeard,
+    HangUp,
+    Hold,
+    MediaActive,
+    PhonesConfig,
+    PhoneSettings,
+    PlaceCall,
+    Play,
+    Registered,
+    Registration,
+    SendDigits,
+    Statistics,
+    SwitchOff,
+    SwitchOn,
+    Transfer,
+    TransferProgress,
+)
+from simulators.phones.sip_log import read_sip_log
+
+pytest.importorskip("pjsua2")
+
+ENTRY = "simulators.phones.process:run"
+CALLER_HZ, CALLEE_HZ = 440, 1000
+DISPLAY_NAME = 'Zoë "Ω" 🌸 שלום 花子'
+NUMBER = "+34600111222"
+DEADLINE_S = 10.0
+names = count()
+
+
+def write_tone(path, frequency_hz, rate_hz):
+    times = np.arange(2 * rate_hz) / rate_hz
+    with wave.open(str(path), "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(rate_hz)
+        wav.writeframes((9000 * np.sin(2 * np.pi * frequency_hz * times)).astype("<i2").tobytes())
+    return str(path)
+
+
+def strongest_hz(path, start_s=0.0):
+    with wave.open(path, "rb") as wav:
+        rate = wav.getframerate()
+        samples = np.frombuffer(wav.readframes(wav.getnframes()), dtype="<i2").astype(float)
+    samples = samples[int(start_s * rate) :]
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return float(np.argmax(spectrum) * rate / len(samples))
+
+
+def await_audio(path, seconds):
+    """Wait until the growing recording holds so much audio."""
+    wanted = 44 + int(seconds * 16000) * 2
+    deadline = time.monotonic() + DEADLINE_S
+    while Path(path).stat().st_size < wanted:
+        assert time.monotonic() < deadline, f"{path} does not grow"
+        time.sleep(0.01)
+
+
+class TwoPhones:
+    """A process with the phones ``caller`` and ``callee``, and what tests do with them."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.simulator = Simulator(
+            "phones",
+            ENTRY,
+            PhonesConfig(name="phones", directory=str(directory / "run"), max_calls=64),
+            log=directory / "log.txt",
+        )
+        try:
+            self.simulator.ready()
+            self.caller = self.switch_on("caller", "127.0.11.1", NUMBER, CALLER_HZ, 16000, DISPLAY_NAME)
+            self.callee = self.switch_on("callee", "127.0.11.2", "1001", CALLEE_HZ, 8000)
+            self.codecs = self.simulator.call(Codecs())
+        except BaseException:
+            self.simulator.stop()
+            raise
+
+    def switch_on(self, phone, address, user, frequency_hz, rate_hz, display_name=""):
+        wav = write_tone(self.directory / f"{phone}.wav", frequency_hz, rate_hz)
+        settings = PhoneSettings(
+            phone=phone,
+            address=address,
+            user=user,
+            domain="phones.example",
+            display_name=display_name,
+            plays=wav,
+        )
+        return self.simulator.call(SwitchOn(settings=settings))
+
+    def ring(self, codecs=(), headers=()):
+        """Place a call; returns its name at both ends and the place of its events."""
+        since, outgoing = self.simulator.mark(), f"out-{next(names)}"
+        call_id = self.simulator.call(
+            PlaceCall(
+                phone="caller",
+                call=outgoing,
+                uri=f"sip:1001@{self.callee}",
+                codecs=codecs,
+                headers=headers,
+            )
+        )
+        incoming = self.wait(CallIncoming, since, call_id=call_id)
+        return outgoing, incoming.call, since
+
+    def connect(self, codecs=()):
+        outgoing, incoming, since = self.ring(codecs)
+        self.simulator.call(Answer(call=incoming))
+        for call in (outgoing, incoming):
+            self.wait(CallConnected, since, call=call)
+            self.wait(MediaActive, since, call=call)
+        return outgoing, incoming, since
+
+    def wait(self, kind, since, **values):
+        return self.simulator.wait_for(
+            kind,
+            lambda event: all(getattr(event, name) == value for name, value in values.items()),
+            timeout_s=DEADLINE_S,
+            since=since,
+        )
+
+    def ends(self, outgoing, incoming, since):
+        return self.wait(CallEnded, since, call=outgoing), self.wait(CallEnded, since, call=incoming)
+
+
+@pytest.fixture(scope="module")
+def phones(tmp_path_factory):
+    two = TwoPhones(tmp_path_factory.mktemp("phones"))
+    yield two
+    two.simulator.stop()
+
+
+@pytest.mark.parametrize("codec", list(Codec))
+def test_both_hear_each_other(phones, codec):
+    if codec not in phones.codecs:
+        pytest.skip(f"this pjsua2 has no {codec}")
+    outgoing, incoming, since = phones.connect((codec,))
+    media = phones.wait(MediaActive, since, call=outgoing)
+    assert media.codec == codec
+    await_audio(media.recording, 1.2)
+    running = phones.simulator.call(Statistics(call=outgoing))
+    assert running.codec == codec
+    phones.simulator.call(HangUp(call=outgoing))
+    ours, theirs = phones.ends(outgoing, incoming, since)
+    assert abs(strongest_hz(ours.recording, 0.3) - CALLEE_HZ) < 10
+    assert abs(strongest_hz(theirs.recording, 0.3) - CALLER_HZ) < 10
+    assert (ours.code, ours.by_us, theirs.code, theirs.by_us) == (200, True, 200, False)
+    assert ours.call_id == theirs.call_id
+    for report in (ours.rtp, theirs.rtp):
+        assert report.received_lost == 0
+        assert report.received_packets > 40
+        assert report.ptime_ms == 20
+        assert report.clock_rate_hz == {"opus": 48000}.get(codec, 8000)
+
+
+def test_the_incoming_call_tells_who_calls(phones):
+    outgoing, incoming, since = phones.ring(
+        headers=(("P-Asserted-Identity", f"<sip:{NUMBER}@wa.example>"), ("X-Mark", "seven"))
+    )
+    event = phones.wait(CallIncoming, since, call=incoming)
+    assert (event.from_user, event.from_display) == (NUMBER, DISPLAY_NAME)
+    assert event.asserted == f"<sip:{NUMBER}@wa.example>"
+    assert "X-Mark: seven\r\n" in event.invite
+    assert event.invite.startswith(f"INVITE sip:1001@{phones.callee} SIP/2.0\r\n")
+    phones.wait(CallProgress, since, call=outgoing, code=180)
+    phones.simulator.call(HangUp(call=outgoing))
+    phones.ends(outgoing, incoming, since)
+
+
+def test_digits_are_heard_once_each(phones):
+    outgoing, incoming, since = phones.connect((Codec.PCMU,))
+    phones.simulator.call(SendDigits(call=outgoing, digits="42#0*D", tone_ms=100, gap_ms=60))
+    phones.wait(DigitHeard, since, call=incoming, digit="D")
+    phones.simulator.call(HangUp(call=incoming))
+    ours, theirs = phones.ends(outgoing, incoming, since)
+    heard = [event for event in phones.simulator.events(since) if isinstance(event, DigitHeard)]
+    assert "".join(event.digit for event in heard) == "42#0*D"
+    assert {(event.call, event.duration_ms) for event in heard} == {(incoming, 100)}
+    assert (ours.by_us, theirs.by_us) == (False, True)
+
+
+def test_a_declined_call(phones):
+    outgoing, incoming, since = phones.ring()
+    phones.simulator.call(Decline(call=incoming, code=486))
+    ours, theirs = phones.ends(outgoing, incoming, since)
+    assert (ours.code, ours.by_us, theirs.code, theirs.by_us) == (486, False, 486, True)
+    assert (ours.recording, ours.rtp, ours.connected_s) == ("", None, 0.0)
+
+
+def test_a_cancelled_call(phones):
+    outgoing, incoming, since = phones.ring()
+    phones.simulator.call(HangUp(call=outgoing))
+    ours, theirs = phones.ends(outgoing, incoming, since)
+    assert (ours.code, ours.by_us, theirs.code, theirs.by_us) == (487, True, 487, False)
+
+
+def test_early_media_is_recorded(phones):
+    outgoing, incoming, since = phones.ring((Codec.PCMA,))
+    phones.simulator.call(Answer(call=incoming, code=183))
+    media = phones.wait(MediaActive, since, call=outgoing)
+    await_audio(media.recording, 0.8)
+    phones.simulator.call(HangUp(call=outgoing))
+    ours, _ = phones.ends(outgoing, incoming, since)
+    assert not [e for e in phones.simulator.events(since) if isinstance(e, CallConnected)]
+    assert abs(strongest_hz(ours.recording, 0.2) - CALLEE_HZ) < 10
+
+
+def test_hold_and_back(phones):
+    outgoing, incoming, since = phones.connect()
+    phones.simulator.call(Hold(call=outgoing))
+    log = phones.directory / "run" / "pjsip.log"
+    deadline = time.monotonic() + DEADLINE_S
+    while not any("a=recvonly" in e.raw for e in read_sip_log(log)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    again = phones.simulator.mark()
+    phones.simulator.call(Hold(call=outgoing, on=False))
+    back = phones.wait(MediaActive, again, call=outgoing)
+    await_audio(back.recording, 1.0)
+    phones.simulator.call(HangUp(call=outgoing))
+    ours, theirs = phones.ends(outgoing, incoming, since)
+    assert ours.recording == back.recording
+    assert ours.rtp.received_packets > 0
+    assert theirs.rtp.received_lost == 0
+
+
+def test_playing_something_else(phones, tmp_path):
+    other = write_tone(tmp_path / "other.wav", 2000, 48000)
+    outgoing, incoming, since = phones.connect((Codec.PCMU,))
+    phones.simulator.call(Play(call=outgoing, wav=other))
+    media = phones.wait(MediaActive, since, call=incoming)
+    await_audio(media.recording, 1.2)
+    phones.simulator.call(HangUp(call=outgoing))
+    _, theirs = phones.ends(outgoing, incoming, since)
+    assert abs(strongest_hz(theirs.recording, 0.5) - 2000) < 10
+
+
+def test_silence_is_rtp_too(phones):
+    outgoing, incoming, since = phones.connect((Codec.PCMU,))
+    phones.simulator.call(Play(call=outgoing, wav=""))
+    media = phones.wait(MediaActive, since, call=incoming)
+    await_audio(media.recording, 1.0)
+    phones.simulator.call(HangUp(call=outgoing))
+    _, theirs = phones.ends(outgoing, incoming, since)
+    assert theirs.rtp.received_packets > 30
+
+
+def test_a_blind_transfer_reports_what_became_of_it(phones):
+    outgoing, incoming, since = phones.connect()
+    phones.simulator.call(Transfer(call=incoming, uri=f"sip:1001@{phones.callee}"))
+    # A phone follows no REFER; the refusal is the final word.
+    assert phones.wait(TransferProgress, since, call=incoming, final=True).code == 603
+    phones.simulator.call(HangUp(call=outgoing))
+    phones.ends(outgoing, incoming, since)
+
+
+def test_ten_calls_at_once(phones):
+    if Codec.OPUS not in phones.codecs:
+        pytest.skip("the published build carries 4 calls at once")
+    calls = [phones.connect((Codec.PCMU,)) for _ in range(10)]
+    last = phones.wait(MediaActive, calls[-1][2], call=calls[-1][0])
+    await_audio(last.recording, 0.6)
+    for outgoing, _, _ in calls:
+        phones.simulator.call(HangUp(call=outgoing))
+    for call in calls:
+        ours, theirs = phones.ends(*call)
+        assert ours.rtp.received_lost == theirs.rtp.received_lost == 0
+        assert abs(strongest_hz(ours.recording, 0.2) - CALLEE_HZ) < 10
+
+
+def test_the_sip_log_tells_the_ladder(phones):
+    outgoing, incoming, since = phones.connect()
+    phones.simulator.call(HangUp(call=outgoing))
+    ours, _ = phones.ends(outgoing, incoming, since)
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        log = read_sip_log(phones.directory / "run" / "pjsip.log")
+        entries = [entry for entry in log if entry.call_id == ours.call_id]
+        if len(entries) >= 14:
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert {(e.source, e.destination) for e in entries} == {
+        (phones.caller, phones.callee),
+        (phones.callee, phones.caller),
+    }
+    invites = [e for e in entries if e.first_line.startswith("INVITE")]
+    connected = phones.wait(CallConnected, since, call=outgoing).at
+    assert all(0 <= connected - e.at < DEADLINE_S for e in invites)
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (PlaceCall(phone="nobody", call="x", uri="sip:a@127.0.0.1"), "no phone nobody"),
+        (PlaceCall(phone="caller", call="x", uri="not a uri"), "not a SIP URI"),
+        (HangUp(call="nothing"), "no call named nothing"),
+        (Answer(call="nothing"), "no call named nothing"),
+        (
+            SwitchOn(settings=PhoneSettings(phone="caller", address="127.0.11.1", user="1", domain="d")),
+            "switched on already",
+        ),
+        (
+            SwitchOn(settings=PhoneSettings(phone="far", address="192.0.2.1", user="1", domain="d")),
+            "192.0.2.1",
+        ),
+        (
+            SwitchOn(settings=PhoneSettings(phone="odd", address="127.0.11.3", user="1", domain="d", codecs=())),
+            "none of the codecs",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused(phones, command, reason):
+    with pytest.raises(SimulatorRefused, match=reason) as refusal:
+        phones.simulator.call(command)
+    assert "\n" not in str(refusal.value)
+    assert phones.simulator.call(Codecs()) == phones.codecs
+
+
+def test_bad_wavs_are_refused(phones, tmp_path):
+    outgoing, incoming, since = phones.connect()
+    truncated = tmp_path / "truncated.wav"
+    truncated.write_bytes(Path(phones.directory / "caller.wav").read_bytes()[:5000])
+    for wav, reason in ((truncated, "truncated"), (tmp_path / "absent.wav", "no such file")):
+        with pytest.raises(SimulatorRefused, match=reason):
+            phones.simulator.call(Play(call=outgoing, wav=str(wav)))
+        settings = PhoneSettings(phone="bad", address="127.0.11.3", user="1", domain="d", plays=str(wav))
+        with pytest.raises(SimulatorRefused, match=reason):
+            phones.simulator.call(SwitchOn(settings=settings))
+    phones.simulator.call(HangUp(call=outgoing))
+    phones.ends(outgoing, incoming, since)
+
+
+def test_bad_digits_and_calls_that_are_over(phones):
+    outgoing, incoming, since = phones.connect()
+    with pytest.raises(SimulatorRefused, match="no DTMF digit"):
+        phones.simulator.call(SendDigits(call=outgoing, digits="12x"))
+    phones.simulator.call(HangUp(call=outgoing))
+    phones.ends(outgoing, incoming, since)
+    phones.simulator.call(HangUp(call=outgoing))
+    with pytest.raises(SimulatorRefused, match=r"ended already \(200\)"):
+        phones.simulator.call(SendDigits(call=outgoing, digits="1"))
+
+
+class RefusingRegistrar:
+    """Answers every request with 403."""
+
+    def __init__(self, address):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((address, 0))
+        self.address = "{}:{}".format(*self.socket.getsockname())
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while True:
+            request, sender = self.socket.recvfrom(65535)
+            if not request.strip():
+                return
+            kept = [
+                line
+                for line in request.decode().split("\r\n")
+                if line.startswith(("Via:", "From:", "To:", "Call-ID:", "CSeq:"))
+            ]
+            lines = ["SIP/2.0 403 Not You", *kept, "Content-Length: 0", "", ""]
+            self.socket.sendto("\r\n".join(lines).encode(), sender)
+
+    def close(self):
+        self.socket.sendto(b"\r\n", self.socket.getsockname())
+        self.thread.join(DEADLINE_S)
+        self.socket.close()
+
+
+def test_a_refused_registration_and_switching_off(phones):
+    registrar = RefusingRegistrar("127.0.11.6")
+    since = phones.simulator.mark()
+    settings = PhoneSettings(
+        phone="registered",
+        address="127.0.11.4",
+        user="1004",
+        domain="phones.example",
+        registration=Registration(registrar=registrar.address, username="1004", password="x"),
+    )
+    try:
+        phones.simulator.call(SwitchOn(settings=settings))
+        answer = phones.wait(Registered, since, phone="registered")
+        assert (answer.code, answer.reason) == (403, "Not You")
+        phones.simulator.call(SwitchOff(phone="registered"))
+        phones.simulator.call(SwitchOff(phone="registered"))
+        phones.simulator.call(SwitchOn(settings=settings))
+        phones.simulator.call(SwitchOff(phone="registered"))
+    finally:
+        registrar.close()
+
+
+def test_switching_off_ends_the_calls(phones):
+    since = phones.simulator.mark()
+    address = phones.switch_on("guest", "127.0.11.5", "1005", 600, 16000)
+    phones.simulator.call(PlaceCall(phone="caller", call="to-guest", uri=f"sip:1005@{address}"))
+    incoming = phones.wait(CallIncoming, since, phone="guest")
+    phones.simulator.call(Answer(call=incoming.call))
+    phones.wait(CallConnected, since, call="to-guest")
+    phones.simulator.call(SwitchOff(phone="guest"))
+    ours, theirs = phones.ends("to-guest", incoming.call, since)
+    assert (ours.by_us, theirs.by_us) == (False, True)
+
+
+def test_stop_ends_calls_and_exits_with_0(tmp_path):
+    two = TwoPhones(tmp_path)
+    outgoing, incoming, since = two.connect()
+    two.simulator.stop()
+    ended = [e for e in two.simulator.events(since) if isinstance(e, CallEnded)]
+    assert {e.call for e in ended} == {outgoing, incoming}
+    assert two.simulator._process.returncode == 0
+
+
+def test_sigterm_ends_it_too(tmp_path):
+    two = TwoPhones(tmp_path)
+    os.kill(two.simulator.pid, signal.SIGTERM)
+    assert two.simulator._process.wait(DEADLINE_S) == 0
+    two.simulator.stop()
+
+
+def test_a_killed_process_is_reported(tmp_path):
+    two = TwoPhones(tmp_path)
+    os.kill(two.simulator.pid, signal.SIGKILL)
+    try:
+        with pytest.raises(SimulatorDied, match="signal 9"):
+            two.simulator.wait_for(CallEnded, timeout_s=DEADLINE_S)
+    except AwaitExpired:
+        pytest.fail("the death went unnoticed")
+    finally:
+        two.simulator.stop()
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    simulator = Simulator(
+        "phones",
+        ENTRY,
+        PhonesConfig(name="phones", directory=str(tmp_path / "file" / "run")),
+        log=tmp_path / "log.txt",
+    )
+    with pytest.raises(SimulatorRefused, match="file"):
+        simulator.ready()
