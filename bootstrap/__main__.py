@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -24,7 +25,8 @@ def main() -> int:
     from bootstrap.setup import set_up
 
     # A terminated set-up shall end what it started, as an interrupted one does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         with Progress() as progress:
             set_up(Path(__file__).resolve().parent.parent, test=options.test, progress=progress)
@@ -38,4 +40,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stderr.flush()
+    # A failed set-up may have a thread that still waits for another run's lock: don't wait with it.
+    os._exit(status)

@@ -14,6 +14,8 @@ from bootstrap.errors import BootstrapError, StoppedError
 from bootstrap.progress import Progress
 from bootstrap.venv import Venv
 
+# How long stopped parts may take to remove what they had half made.
+_CLEAN_UP_S = 8.0
 _EXTRAS = {False: "", True: "[test]"}
 
 
@@ -26,13 +28,11 @@ def set_up(repository: Path, *, test: bool, progress: Progress) -> None:
     choice = pjsua2_choice.decide_here()
     if _is_ready(venv, choice, test=test):
         return
-    commands = Commands()
     name = f"venv-{hashlib.sha256(str(repository).encode()).hexdigest()[:10]}"
     with cache.lock(name, lambda: progress.part("setup")("waiting for another set-up of this checkout")):
-        try:
-            _run_parts(venv, choice, test=test, commands=commands, progress=progress)
-        finally:
-            commands.stop()
+        # The one that was waited for may have done everything.
+        if not _is_ready(venv, choice, test=test):
+            _run_parts(venv, choice, test=test, commands=Commands(), progress=progress)
 
 
 def _is_ready(venv: Venv, choice: pjsua2_choice.Choice, *, test: bool) -> bool:
@@ -51,22 +51,22 @@ def _is_ready(venv: Venv, choice: pjsua2_choice.Choice, *, test: bool) -> bool:
 
 def _run_parts(venv: Venv, choice: pjsua2_choice.Choice, *, test: bool, commands: Commands, progress: Progress) -> None:
     _install_first_packages(commands, progress)
-    with ThreadPoolExecutor(3) as pool:
-        python = pool.submit(_fill_venv, venv, _EXTRAS[test], commands, progress)
-        parts: list[Future[None]] = [
-            python,
-            pool.submit(_install_pjsua2, venv, choice, python, _EXTRAS[test], commands, progress),
-            pool.submit(_build_rootfs, commands, progress),
-        ]
-        try:
-            done, _ = wait(parts, return_when=FIRST_EXCEPTION)
-            if any(part.exception() for part in done):
-                commands.stop()
-        except BaseException:
-            # An interrupt: the pool would otherwise wait for everything to be built.
-            commands.stop()
-            raise
-    errors = [error for part in parts if (error := part.exception()) is not None]
+    pool = ThreadPoolExecutor(3)
+    python = pool.submit(_fill_venv, venv, _EXTRAS[test], commands, progress)
+    parts: list[Future[None]] = [
+        python,
+        pool.submit(_install_pjsua2, venv, choice, python, _EXTRAS[test], commands, progress),
+        pool.submit(_build_rootfs, commands, progress),
+    ]
+    try:
+        wait(parts, return_when=FIRST_EXCEPTION)
+    finally:
+        # Stops nothing if all is done. A part that waits for another run's lock can't be stopped, and is
+        # not worth waiting for.
+        commands.stop()
+        wait(parts, timeout=_CLEAN_UP_S)
+        pool.shutdown(wait=False, cancel_futures=True)
+    errors = [error for part in parts if part.done() and (error := part.exception()) is not None]
     if errors:
         # Parts that were stopped because another failed say nothing about why.
         raise next((error for error in errors if not isinstance(error, StoppedError)), errors[0])
