@@ -100,7 +100,7 @@ class TrunkCore:
             places.pbx,
             pbx_uri=fill("sip:{pbx_host}:{pbx_port}{transport_parameter}", self._no_call),
             own_uri=fill("sip:{from_host}", self._no_call),
-            at=self._loop.time,
+            at=self._at,
             later=self._later,
         )
 
@@ -113,7 +113,7 @@ class TrunkCore:
         """A message of one side. Raises UnparsableError."""
         self._message_at = at
         try:
-            self._clock.enter(self._sides[leg].receive, text, source, transport, at)
+            self._clock.enter(self._sides[leg].receive, text, source, transport)
         finally:
             self._message_at = 0.0
 

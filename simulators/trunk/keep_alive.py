@@ -64,7 +64,7 @@ class KeepAlives:
             if is_local_answer(response):
                 end(0, self._at())
             elif code >= 200:
-                end(code, response.rtime.monot)
+                end(code, self._at())
 
         timer = self._later(timeout_s, lambda: end(0, self._at()))
         self._transactions.newTransaction(request, resp_cb=answered)

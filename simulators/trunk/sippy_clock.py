@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from heapq import heapify
-from time import monotonic
 from typing import Any
 
 from sippy.Core.EventDispatcher import ED2
@@ -47,13 +46,14 @@ class SippyClock:
         self._forget_cancelled()
         if not ED2.tlisteners:
             return
+        # sippy reads CLOCK_MONOTONIC_RAW, Python CLOCK_MONOTONIC: only differences mean anything.
         due = ED2.tlisteners[0].etime.monot
         if due >= self._armed_for:
             return
         if self._handle is not None:
             self._handle.cancel()
         self._armed_for = due
-        self._handle = self._loop.call_later(max(0.0, due - monotonic()), self._run)
+        self._handle = self._loop.call_later(max(0.0, due - MonoTime().monot), self._run)
 
     @staticmethod
     def _forget_cancelled() -> None:

@@ -90,8 +90,8 @@ class SideTransactions(SipTransactionManager):
         self.config["_sip_tm"] = self
         self._server = self.l4r.getServer(local)
 
-    def receive(self, text: str, source: Address, transport: str, at: float) -> None:
-        """A message that came at ``at`` (CLOCK_MONOTONIC, s). Raises UnparsableError.
+    def receive(self, text: str, source: Address, transport: str) -> None:
+        """A message that came. Raises UnparsableError.
 
         Does what sippy's ``handleIncoming`` does, but tells the edge when a message cannot be parsed, so
         that it can be answered 400, instead of printing it.
@@ -104,11 +104,11 @@ class SideTransactions(SipTransactionManager):
             return
         remote = Remote_address(source, transport)
         if text.startswith("SIP/2.0 "):
-            self._receive_response(text, remote, checksum, MonoTime(monot=at))
+            self._receive_response(text, remote, checksum)
         else:
-            self._receive_request(text, remote, checksum, MonoTime(monot=at))
+            self._receive_request(text, remote, checksum)
 
-    def _receive_response(self, text: str, remote: Remote_address, checksum: bytes, at: MonoTime) -> None:
+    def _receive_response(self, text: str, remote: Remote_address, checksum: bytes) -> None:
         try:
             response = SipResponse(text)
             transaction = self.tclient.get(response.getTId(True, True))
@@ -117,11 +117,11 @@ class SideTransactions(SipTransactionManager):
             raise UnparsableError(_one_line(broken)) from broken
         if transaction is None:
             return
-        response.rtime = at
+        response.rtime = MonoTime()
         response.setSource(remote)
         self.incomingResponse(response, transaction, checksum)
 
-    def _receive_request(self, text: str, remote: Remote_address, checksum: bytes, at: MonoTime) -> None:
+    def _receive_request(self, text: str, remote: Remote_address, checksum: bytes) -> None:
         try:
             request = SipRequest(text)
             identifiers = request.getTIds()
@@ -133,7 +133,7 @@ class SideTransactions(SipTransactionManager):
         except Exception as broken:
             self.l1rcache[checksum] = SipTMRetransmitO()
             raise UnparsableError(_one_line(broken)) from broken
-        request.rtime = at
+        request.rtime = MonoTime()
         if via.getAddr()[0] != remote.address[0]:
             via.params["received"] = remote.received
         if "rport" in via.params:

@@ -125,12 +125,16 @@ class SipPeer:
 
     def acknowledge(self, invite: SipMessage, response: SipMessage) -> None:
         """ACK a final response."""
+        self.send(self.acknowledgement(invite, response))
+
+    def acknowledgement(self, invite: SipMessage, response: SipMessage) -> SipMessage:
+        """The ACK to a final response, unsent."""
         ack = self._of_dialog(invite, response, "ACK")
         if response.code >= 300:
             ack.set("Via", invite.get("Via"))
             ack.first_line = f"ACK {invite.request_uri} SIP/2.0"
         ack.set("CSeq", f"{invite.get('CSeq').split()[0]} ACK")
-        self.send(ack)
+        return ack
 
     def cancel(self, invite: SipMessage) -> None:
         headers = [(n, v) for n, v in invite.headers if n in ("Via", "Max-Forwards", "From", "To", "Call-ID")]

@@ -6,19 +6,24 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
+from sip_peer import ANSWER_SDP, SipPeer, TcpPeer
+
 from harness.messages import Event
 from harness.process import Simulator
 from harness.trace import SipTraceEntry, read_trace
+from simulators.trunk.message import SipMessage
 from simulators.trunk.profile import BUILT_IN
 from simulators.trunk.protocol import (
     CallFinished,
     CustomerOnline,
+    Leg,
     LegChanged,
+    LegPhase,
     TrunkConfig,
     WhereCustomersCall,
 )
 
-from sip_peer import SipPeer, TcpPeer
+
 
 CUSTOMER = "+34600111222"
 BUSINESS = "+442079460100"
@@ -40,6 +45,9 @@ class Rig:
     def finished(self) -> CallFinished:
         return self.trunk.wait_for(CallFinished, timeout_s=4)
 
+    def reaches(self, leg: Leg, phase: LegPhase) -> LegChanged:
+        return self.trunk.wait_for(LegChanged, lambda e: e.leg is leg and e.phase is phase, timeout_s=4)
+
     def phases(self) -> list[tuple[str, str, int]]:
         return [(e.leg.value, e.phase.value, e.code) for e in self.trunk.events() if isinstance(e, LegChanged)]
 
@@ -55,29 +63,29 @@ class RigMaker:
         self._directory = directory
         self._rigs: list[Rig] = []
 
-    def __call__(self, changes: str = "", *, tcp: bool = False, pbx_host: str = "", **config: str) -> Rig:
+    def __call__(self, changes: str = "", *, tcp: bool = False, rules: str = "", **config) -> Rig:
         """A rig whose profile is 8x8's with ``changes``: lines ``table.key = value``."""
         pbx: SipPeer = TcpPeer(PBX) if tcp else SipPeer(PBX)
         phone = SipPeer(PHONE)
         port = next(_ports)
         profile = self._directory / f"profile-{port}.toml"
-        profile.write_text(changed(changes), encoding="utf-8")
+        profile.write_text(changed(changes) + rules, encoding="utf-8")
         trace = self._directory / f"trace-{port}.jsonl"
+        values = {
+            "name": "trunk",
+            "address": TRUNK,
+            "customer_port": 0,
+            "pbx_side_port": port,
+            "pbx_host": PBX,
+            "pbx_port": pbx.port,
+            "pbx_transport": "tcp" if tcp else "udp",
+            "profile": str(profile),
+            "trace": str(trace),
+        }
         trunk = Simulator(
             "trunk",
             "simulators.trunk.process:run",
-            TrunkConfig(
-                name="trunk",
-                address=TRUNK,
-                customer_port=0,
-                pbx_side_port=port,
-                pbx_host=pbx_host or PBX,
-                pbx_port=pbx.port,
-                pbx_transport="tcp" if tcp else "udp",
-                profile=str(profile),
-                trace=str(trace),
-                **config,
-            ),
+            TrunkConfig(**{**values, **config}),
             log=self._directory / f"trunk-{port}.log",
         )
         rig = Rig(trunk, phone, pbx, port, trace)
@@ -98,6 +106,23 @@ class RigMaker:
             rig.trunk.stop()
             rig.phone.close()
             rig.pbx.close()
+
+
+def place(rig: Rig, **keywords) -> tuple[SipMessage, SipMessage]:
+    """The phone calls; the INVITE that it sent and the one that the PBX got."""
+    sent = rig.phone.invite(CUSTOMER, BUSINESS, **keywords)
+    rig.phone.send(sent)
+    return sent, rig.pbx.request("INVITE")
+
+
+def connect(rig: Rig, **keywords) -> tuple[SipMessage, SipMessage, SipMessage]:
+    """A call that is up; the third is the 200 that the phone got."""
+    sent, got = place(rig, **keywords)
+    rig.pbx.answer(got, 200, "OK", sdp=ANSWER_SDP)
+    ok = rig.phone.response(200)
+    rig.phone.acknowledge(sent, ok)
+    rig.pbx.request("ACK")
+    return sent, got, ok
 
 
 def changed(changes: str) -> str:
