@@ -19,9 +19,7 @@ def test_output_goes_to_the_log_and_line_by_line_to_the_listener(tmp_path: Path)
 
 def test_a_failure_shows_the_end_of_the_log_and_what_to_do(tmp_path: Path):
     with pytest.raises(BootstrapError) as caught:
-        Commands().run(
-            ["sh", "-c", "seq 100; exit 3"], log=tmp_path / "log", what="counting", hint="count less"
-        )
+        Commands().run(["sh", "-c", "seq 100; exit 3"], log=tmp_path / "log", what="counting", hint="count less")
     report = caught.value.report(tail_lines=2)
     assert report.splitlines()[0] == "counting failed (exit status 3)"
     assert "  | 100" in report

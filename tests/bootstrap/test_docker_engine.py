@@ -17,9 +17,7 @@ def test_a_socket_that_nobody_serves_is_no_engine(tmp_path: Path, monkeypatch: p
     assert docker_engine.running_engine() is None
 
 
-def test_without_root_no_engine_is_started_and_the_reason_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_without_root_no_engine_is_started_and_the_reason_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(docker_engine, "_socket_candidates", list)
     monkeypatch.setattr(docker_engine.shutil, "which", lambda name: None)
     monkeypatch.setattr(apt, "can_install", lambda: False)
@@ -31,9 +29,7 @@ def test_without_root_no_engine_is_started_and_the_reason_is_said(
 @pytest.mark.docker
 def test_an_engine_takes_an_image_runs_it_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     if os.geteuid() != 0 or not (apt.can_install() or shutil.which("dockerd")):
-        pytest.skip(
-            "no Docker engine can be started here: that takes root, on Debian or with dockerd installed"
-        )
+        pytest.skip("no Docker engine can be started here: that takes root, on Debian or with dockerd installed")
     monkeypatch.setenv("TRUNKPROOF_CACHE", str(tmp_path / "cache"))
     # An engine of our own is what is tested, even where another one runs.
     monkeypatch.setattr(docker_engine, "_socket_candidates", list)
@@ -54,8 +50,6 @@ def test_an_engine_takes_an_image_runs_it_and_leaves_nothing(tmp_path: Path, mon
 
     assert not handle.socket.parent.exists()
     mine = str(tmp_path / "cache")
-    assert not [
-        process for process in psutil.process_iter(["cmdline"]) if mine in str(process.info["cmdline"])
-    ]
+    assert not [process for process in psutil.process_iter(["cmdline"]) if mine in str(process.info["cmdline"])]
     mounts = subprocess.run(["mount"], capture_output=True, text=True, check=True).stdout
     assert mine not in mounts

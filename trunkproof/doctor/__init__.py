@@ -56,13 +56,9 @@ def render(checks: Sequence[Check], *, width: int = 100, colour: bool = False) -
         if check.advice:
             table.add_row("", "", Text(f"→ {check.advice}", style="dim"))
     text = StringIO()
-    console = Console(
-        file=text, width=width, force_terminal=colour, color_system="standard" if colour else None
-    )
+    console = Console(file=text, width=width, force_terminal=colour, color_system="standard" if colour else None)
     console.print(table)
-    verdict = (
-        "A run is possible." if exit_code(checks) == _EXIT_POSSIBLE else "No run is possible as things are."
-    )
+    verdict = "A run is possible." if exit_code(checks) == _EXIT_POSSIBLE else "No run is possible as things are."
     console.print(verdict)
     return text.getvalue()
 

@@ -47,10 +47,6 @@ def judge(found: Mapping[str, bool], wanted: str = "auto") -> list[Check]:
     if chosen is not None:
         checks.append(Check("reference PBX", True, f"a run takes {chosen}"))
     else:
-        which = (
-            "none of these ways is open" if wanted == "auto" else f"provider = '{wanted}' is not available"
-        )
-        checks.append(
-            Check("reference PBX", False, which, "make one of the ways above work, or set pbx.provider")
-        )
+        which = "none of these ways is open" if wanted == "auto" else f"provider = '{wanted}' is not available"
+        checks.append(Check("reference PBX", False, which, "make one of the ways above work, or set pbx.provider"))
     return checks
