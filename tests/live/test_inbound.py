@@ -1,0 +1,59 @@
+"""The inbound feature against the reference PBX, and what a run leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.live.running import ROOT, Finished, run_trunkproof
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture(scope="module")
+def parallel(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return run_trunkproof(tmp_path_factory.mktemp("parallel"), "-n", "4")
+
+
+def test_everything_passes_side_by_side(parallel: Finished) -> None:
+    assert set(parallel.verdicts.values()) == {"pass"}, parallel.output
+    assert parallel.code == 0
+
+
+def test_serial_gives_the_same_verdicts(parallel: Finished, tmp_path: Path) -> None:
+    assert run_trunkproof(tmp_path).verdicts == parallel.verdicts
+
+
+def test_the_summary_follows_its_schema(parallel: Finished) -> None:
+    schema = json.loads((ROOT / "reports" / "schema" / "summary.schema.json").read_text())
+    jsonschema.validate(parallel.summary, schema)
+
+
+def test_allure_has_every_step_with_its_attachments(parallel: Finished) -> None:
+    results = [json.loads(p.read_text()) for p in parallel.directory.glob("allure-results/*-result.json")]
+    assert len(results) == len(parallel.verdicts)
+    smoke = next(r for r in results if "reaches_an_agent_and_they_hear" in r["fullName"])
+    names = [step["name"] for step in smoke["steps"]]
+    assert names[0] == "Given the support line is open with 1 agent ready"
+    assert "Then the customer and the agent hear each other" in names
+    assert {step["status"] for step in smoke["steps"]} == {"passed"}
+    assert {a["name"] for a in smoke["attachments"]} >= {"SIP trace", "what Customer heard"}
+
+
+def test_the_report_is_one_offline_file(parallel: Finished) -> None:
+    html = (parallel.directory / "report.html").read_text(encoding="utf-8")
+    assert "A customer reaches an agent and they hear each other" in html
+    assert (parallel.directory / "junit.xml").is_file()
+
+
+def test_evidence_shows_all_four_parties(parallel: Finished) -> None:
+    scenario = parallel.scenario("A customer reaches an agent and they hear each other")
+    evidence = parallel.directory / scenario["evidence"]["directory"]
+    record = json.loads((evidence / "scenario.json").read_text())
+    assert {p["role"] for p in record["participants"]} >= {"customer", "trunk", "pbx", "agent"}
+    assert len(record["clips"]) == 2
+    assert all(figures["figures"]["received_lost"] == 0 for figures in record["rtp"])
+    assert record["talk_s"] > 1
