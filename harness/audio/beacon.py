@@ -46,7 +46,7 @@ _FAINTEST_DBOV = -65.0
 _STEADY_HZ = 3.0
 _SHORTEST_RUN = 5
 _LONGEST_BRIDGE = 20
-_BRIDGE_BELOW_DB = 20.0
+_BRIDGE_BELOW_DB = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,9 @@ import pytest
 from harness.audio.beacon import find_beacons
 from harness.audio.levels import measure
 from harness.audio.prompt import PromptReference, identify
+from harness.audio.speech import SPEECH
 from harness.audio.wav import read_reference
-from simulators.pbx.asterisk.make_prompts import PEOPLE, PROMPTS, SPEECH
+from simulators.pbx.asterisk.make_prompts import PROMPTS
 
 MANIFEST = tomllib.loads((PROMPTS / "manifest.toml").read_text(encoding="utf-8"))["prompt"]
 SPOKEN = {"greeting", "after_hours", "no_agent", "not_in_service", "busy", "voicemail_thanks"}
@@ -31,7 +32,7 @@ def test_files_are_byte_for_byte_those_of_the_manifest(entry: dict[str, str]):
 
 
 def test_speech_of_customer_and_agent_is_like_no_prompt_and_no_beacon(prompts: dict[str, PromptReference]):
-    spoken = {person: PromptReference.load(SPEECH / f"{person}.wav") for person in PEOPLE}
+    spoken = {person: PromptReference.load(path) for person, path in SPEECH.items()}
     everything = prompts | spoken
     for person, reference in spoken.items():
         assert 3 <= reference.samples.size / 8000 <= 8

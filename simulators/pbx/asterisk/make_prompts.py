@@ -18,12 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-import harness.audio
 from harness.audio.levels import Samples, frame_levels, to_level
+from harness.audio.speech import SPEECH
 from harness.audio.wav import read_recording, read_reference, resample, write_wav
 
 PROMPTS = Path(__file__).parent / "prompts"
-SPEECH = Path(harness.audio.__file__).parent / "speech"
 RATE_HZ = 8000
 SPEECH_RATE_HZ = 16_000
 LEVEL_DBOV = -20.0
@@ -225,7 +224,7 @@ def main() -> int:
     print("music.wav")
     for person, words in PEOPLE.items():
         spoken = to_level(speak(words, SPEECH_RATE_HZ), LEVEL_DBOV, SPEECH_RATE_HZ)
-        write_wav(SPEECH / f"{person}.wav", spoken, SPEECH_RATE_HZ)
+        write_wav(SPEECH[person], spoken, SPEECH_RATE_HZ)
         print(f"{person}.wav")
     heading = "# Made by make_prompts.py. The prompts are recognised by their samples: play these very files."
     (PROMPTS / "manifest.toml").write_text("\n\n".join([heading, *entries]) + "\n", encoding="utf-8")
