@@ -53,6 +53,7 @@ def run(
         f"--twin={twin}",
         f"--run-dir={run_dir}",
         "--tb=short",
+        f"--rootdir={FEATURES.parent}",
         "-p", "trunkproof.plugin",
         "-p", "no:cacheprovider",
         *(["-n", str(count), "--dist=worksteal"] if count > 1 else ["-p", "no:xdist"]),
@@ -61,6 +62,19 @@ def run(
         arguments.insert(0, str(FEATURES))
     signal.signal(signal.SIGTERM, _interrupt)
     raise typer.Exit(int(pytest.main(arguments)))
+
+
+@app.command()
+def doctor(
+    target: Annotated[str, typer.Option(help="Check this target file and the reachability of what it names.")] = "",
+) -> None:
+    """Check this machine (and a target), and say what to do about each failure."""
+    from trunkproof import doctor as checks
+
+    console = Console()
+    found = checks.doctor(load_target(target or "reference"))
+    typer.echo(checks.render(found, width=console.width, colour=console.is_terminal))
+    raise typer.Exit(checks.exit_code(found))
 
 
 @app.command()

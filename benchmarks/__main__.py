@@ -1,0 +1,9 @@
+"""All benchmarks, one after the other: ``python -m benchmarks``."""
+
+from __future__ import annotations
+
+from benchmarks import audio_detectors, inbound_feature
+
+if __name__ == "__main__":
+    audio_detectors.main()
+    inbound_feature.main()
