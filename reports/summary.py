@@ -1,0 +1,85 @@
+"""``summary.json``: the run for machines. Its schema is ``schema/summary.schema.json``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from reports.reading import Evidence, Run
+from reports.wording import count, headline, run_verdict
+
+SCHEMA_VERSION = "1"
+
+
+def summary_document(run: Run) -> dict[str, Any]:
+    """Everything of the run but the evidence itself; paths are relative to the run directory."""
+    record = run.record
+    verdict, exit_code = run_verdict(run)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": record.run_id,
+        "target": record.target,
+        "target_description": record.target_description,
+        "profile": record.profile,
+        "twin": record.twin,
+        "provider": record.provider,
+        "pbx_version": record.pbx_version,
+        "verdict": verdict.value,
+        "exit_code": exit_code,
+        "headline": headline(run),
+        "started": datetime.fromtimestamp(_sane(record.started_wall), UTC).isoformat(timespec="milliseconds"),
+        "duration_s": round(max(record.finished_wall - record.started_wall, 0.0), 3),
+        "workers": record.workers,
+        "command": record.command,
+        "versions": record.versions,
+        "notes": record.notes,
+        "errors": record.errors,
+        "totals": totals(run),
+        "scenarios": [_scenario(run.directory, evidence) for evidence in run.scenarios],
+    }
+
+
+def totals(run: Run) -> dict[str, float]:
+    """Scenarios by verdict, and the sums of their durations and talk times in s."""
+    numbers: dict[str, float] = {"scenarios": len(run.scenarios)}
+    numbers |= {verdict.value: number for verdict, number in count(run).items()}
+    numbers["duration_s"] = round(sum(s.record.duration_s for s in run.scenarios), 3)
+    numbers["talk_s"] = round(sum(s.record.talk_s for s in run.scenarios), 3)
+    return numbers
+
+
+def _scenario(run_directory: Path, evidence: Evidence) -> dict[str, Any]:
+    record = evidence.record
+    failed = next((step for step in record.steps if step.error), None)
+    return {
+        "feature": record.feature,
+        "feature_file": record.feature_file,
+        "line": record.line,
+        "name": record.name,
+        "tags": record.tags,
+        "requirements": record.requirements,
+        "verdict": record.verdict.value,
+        "blame": record.blame.value,
+        "reason": record.reason,
+        "failed_step": f"{failed.keyword.strip()} {failed.text}" if failed else "",
+        "duration_s": round(record.duration_s, 3),
+        "talk_s": round(record.talk_s, 3),
+        "worker": record.worker,
+        "facts": record.facts,
+        "problems": list(evidence.problems),
+        "evidence": _files(run_directory, evidence.directory),
+    }
+
+
+def _files(run_directory: Path, directory: Path) -> list[str]:
+    return sorted(
+        path.relative_to(run_directory).as_posix()
+        for path in directory.rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    )
+
+
+def _sane(wall: float) -> float:
+    """A time that a calendar can show."""
+    return wall if 0 <= wall < 1e11 else 0.0

@@ -1,0 +1,95 @@
+"""A run's result for the terminal: the table at the end, and a failed scenario's explanation."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.evidence import ScenarioRecord
+from harness.verdict import Verdict
+from reports.reading import Run, read_run
+from reports.visible import one_line, visible
+from reports.wording import BLAME_WORDS, VERDICT_WORDS, count, duration, headline, run_verdict
+
+_STYLES = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "bold red",
+    Verdict.INCONCLUSIVE: "bold yellow",
+    Verdict.NOT_RUN: "dim",
+}
+_REASON_STYLES = _STYLES | {Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
+_SHOWN_FIRST = ("report.html", "summary.json", "junit.xml")
+
+
+def print_table(run_directory: Path, console: Console) -> None:
+    """Every scenario with its verdict, times and reason; then the verdict and where the reports are.
+
+    The words alone tell everything: colour may be missing. Paths are never wrapped or cut.
+    """
+    run = read_run(run_directory)
+    table = Table(box=None, pad_edge=False, expand=False, show_header=bool(run.scenarios), header_style="dim")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("scenario", overflow="fold", ratio=1)
+    table.add_column("talk", justify="right", no_wrap=True)
+    table.add_column("took", justify="right", no_wrap=True)
+    for feature, group in groupby(run.scenarios, lambda s: s.record.feature):
+        table.add_row("", Text(one_line(feature), style="bold"), "", "")
+        for scenario in group:
+            table.add_row(*_cells(scenario.record))
+    console.print()
+    if run.scenarios:
+        console.print(table)
+        console.print()
+    _print_end(run, console)
+
+
+def failure_text(record: ScenarioRecord) -> str:
+    """Why a scenario did not pass, in a few lines; empty when it passed."""
+    if record.verdict is Verdict.PASS:
+        return ""
+    blame = BLAME_WORDS[record.blame]
+    lines = [f"{VERDICT_WORDS[record.verdict].upper()}: {one_line(record.reason, limit=1000) or 'no reason was given'}"]
+    if record.verdict is not Verdict.NOT_RUN and blame:
+        lines.append(f"At fault: {blame}")
+    for step in record.steps:
+        if step.error:
+            lines.append(f"Step: {step.keyword.strip()} {one_line(step.text)} (line {step.line})")
+            if one_line(step.error) != one_line(record.reason):
+                lines.append(f"  {one_line(step.error, limit=1000)}")
+            lines += [f"  {one_line(note, limit=300)}" for note in step.notes]
+    if record.detail.strip():
+        lines += ["", visible(record.detail).rstrip()]
+    return "\n".join(lines)
+
+
+def _cells(record: ScenarioRecord) -> tuple[Text, Text, str, str]:
+    name = Text(one_line(record.name))
+    if record.reason and record.verdict is not Verdict.PASS:
+        name.append(f"\n{one_line(record.reason, limit=400)}", style=_REASON_STYLES[record.verdict])
+    return (
+        Text(VERDICT_WORDS[record.verdict], style=_STYLES[record.verdict]),
+        name,
+        duration(record.talk_s) if record.talk_s else "–",
+        duration(record.duration_s),
+    )
+
+
+def _print_end(run: Run, console: Console) -> None:
+    verdict, exit_code = run_verdict(run)
+    for text in run.record.errors:
+        console.print(Text(f"error: {one_line(text, limit=400)}", style="bold red"))
+    for text in run.record.notes:
+        console.print(Text(f"note: {one_line(text, limit=400)}", style="yellow"))
+    console.print(Text(headline(run), style=_STYLES[verdict]))
+    counts = ", ".join(f"{number} {VERDICT_WORDS[v]}" for v, number in count(run).items() if number)
+    talk = sum(s.record.talk_s for s in run.scenarios)
+    took = max(run.record.finished_wall - run.record.started_wall, 0.0)
+    console.print(Text(f"{counts or 'no scenario'}; {duration(talk)} of talk in {duration(took)}; exit code {exit_code}"))
+    for name in _SHOWN_FIRST:
+        path = run.directory / name
+        if path.exists():
+            console.print(Text(f"{name.split('.')[0]:<8} {path}"), soft_wrap=True)

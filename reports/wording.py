@@ -1,0 +1,85 @@
+"""The words in which verdicts are told."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from harness.evidence import RunRecord
+from harness.verdict import Blame, Verdict, of_run
+from reports.reading import Run
+from reports.visible import one_line
+
+VERDICT_WORDS = {
+    Verdict.PASS: "passed",
+    Verdict.FAIL: "failed",
+    Verdict.INCONCLUSIVE: "inconclusive",
+    Verdict.NOT_RUN: "not run",
+}
+BLAME_WORDS = {
+    Blame.NOBODY: "",
+    Blame.PBX: "the PBX",
+    Blame.USER: "the set-up: target file, feature or command line",
+    Blame.HARNESS: "the test bench: nothing is proven about the PBX",
+}
+
+
+def run_verdict(run: Run) -> tuple[Verdict, int]:
+    """Verdict and exit code of a run, run-level failures included."""
+    seen = [(s.record.verdict, s.record.blame) for s in run.scenarios]
+    if run.record.run_verdict is not None:
+        seen.append((run.record.run_verdict, run.record.run_blame or Blame.HARNESS))
+    return of_run(seen)
+
+
+def count(run: Run) -> dict[Verdict, int]:
+    """Scenarios by verdict; every verdict is there."""
+    seen = Counter(s.record.verdict for s in run.scenarios)
+    return {verdict: seen[verdict] for verdict in Verdict}
+
+
+def headline(run: Run) -> str:
+    """One sentence for somebody who reads nothing else."""
+    verdict, _ = run_verdict(run)
+    counts, total = count(run), len(run.scenarios)
+    where = f" on {_where(run.record)}"
+    not_run = f", {counts[Verdict.NOT_RUN]} not run" if counts[Verdict.NOT_RUN] else ""
+    if verdict is Verdict.FAIL:
+        if not counts[Verdict.FAIL]:
+            return f"Not ready: {_first_error(run.record)}{where}"
+        return f"Not ready: {counts[Verdict.FAIL]} of {_scenarios(total)} failed{where}"
+    if verdict is Verdict.PASS:
+        return f"Ready: {counts[Verdict.PASS]} of {_scenarios(total)} passed{not_run}{where}"
+    if not total:
+        return f"Nothing proven: {_first_error(run.record)}"
+    if counts[Verdict.INCONCLUSIVE]:
+        return (
+            f"Nothing proven yet: {counts[Verdict.INCONCLUSIVE]} of {_scenarios(total)} inconclusive, "
+            f"{counts[Verdict.PASS]} passed{not_run}{where}"
+        )
+    if run.record.run_verdict is not None:
+        return f"Nothing proven yet: {_first_error(run.record)}"
+    return f"Nothing proven: none of {_scenarios(total)} ran{where}"
+
+
+def duration(seconds: float) -> str:
+    """``4.2 s``, ``3 min 12 s``, ``1 h 4 min``."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _where(record: RunRecord) -> str:
+    pbx = one_line(record.pbx_version, limit=80) or f"target {one_line(record.target, limit=80)}"
+    twin = f" (broken twin {one_line(record.twin, limit=60)})" if record.twin else ""
+    return f"the {one_line(record.profile, limit=60)} trunk, {pbx}{twin}"
+
+
+def _first_error(record: RunRecord) -> str:
+    return one_line(record.errors[0]) if record.errors else "no scenario ran"
+
+
+def _scenarios(number: int) -> str:
+    return f"{number} scenario{'' if number == 1 else 's'}"
