@@ -53,9 +53,7 @@ def hear_each_other(scene: Scene, customer: Customer, agent: Agent) -> None:
         echo_s = ear.beacon_seconds(own, since=since)
         if echo_s >= HEARD_FOR_S / 2:
             raise scene.fault(f"{listener} hears an echo of their own voice ({echo_s:.1f} s)")
-        scene.note(
-            f"{listener} heard {speaker} after {heard.delay_s * 1000:.0f} ms at {heard.level_dbov:.0f} dBov"
-        )
+        scene.note(f"{listener} heard {speaker} after {heard.delay_s * 1000:.0f} ms at {heard.level_dbov:.0f} dBov")
 
 
 def nobody_else_heard(scene: Scene, pairs: list[tuple[Customer, Agent]]) -> None:

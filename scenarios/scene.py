@@ -253,7 +253,7 @@ class Scene:
             raise Inconclusive(f"the trunk saw no call of {customer.label}")
         try:
             return self.testbed.trunk.wait_for(
-                CallFinished, lambda e: e.call == started[-1].call, timeout_s=within_s, since=self._trunk_mark
+                CallFinished, partial(_is_of, started[-1].call), timeout_s=within_s, since=self._trunk_mark
             )
         except AwaitExpired:
             raise self.fault(f"the PBX's leg of {customer.label}'s call was still up after {within_s:g} s") from None
@@ -267,7 +267,7 @@ class Scene:
             try:
                 self.testbed.trunk.wait_for(
                     CallFinished,
-                    lambda e, call=call: e.call == call,
+                    partial(_is_of, call),
                     timeout_s=CLEAN_UP_S,
                     since=self._trunk_mark,
                 )

@@ -140,11 +140,18 @@ class LiveRun:
             self._blame = (Verdict.INCONCLUSIVE, Blame.USER)
         self._note_missing_codecs()
         self._write_run_record()
-        written = reports.write(self.directory)
+        written = reports.write(self.directory, secrets=self._secrets())
         self._point_latest()
         shutil.rmtree(self.directory / ".leases", ignore_errors=True)
         self.progress.report(self.directory, written)
         return written.exit_code
+
+    def _secrets(self) -> list[str]:
+        """Words that must not appear in any report."""
+        if self._target is None:
+            return []
+        held = (self._target.agents.password, self._target.trunk.digest_password)
+        return [secret.get_secret_value() for secret in held if secret.get_secret_value()]
 
     def _stop(self) -> None:
         for name, part in (("PSTN trap", self._trap), ("reference PBX", self._pbx)):
