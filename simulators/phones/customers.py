@@ -84,9 +84,7 @@ class CustomerBook:
 
         Raises HarnessMisuse when there is no such home.
         """
-        homes = [
-            home for home in HOMES if country in (None, home.country) and language in (None, home.language)
-        ]
+        homes = [home for home in HOMES if country in (None, home.country) and language in (None, home.language)]
         if not homes:
             known = ", ".join(f"{home.country}/{home.language}" for home in HOMES)
             raise HarnessMisuse(

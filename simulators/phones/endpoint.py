@@ -168,6 +168,8 @@ def _configuration(directory: Path, max_calls: int) -> pj.EpConfig:
     media.sndClockRate = BRIDGE_RATE_HZ
     media.channelCount = 1
     media.audioFramePtime = FRAME_MS
+    # 4 takes the small resampling filter: with the large one G.711 costs twice as much as Opus.
+    media.quality = 4
     media.ptime = FRAME_MS
     media.noVad = True
     media.ecTailLen = 0

@@ -10,12 +10,10 @@ _COMPACT_FORMS = {"from": "f", "call-id": "i", "contact": "m", "to": "t", "via":
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _QUOTED_NAME = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*<', re.DOTALL)
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
-_URI_USER = re.compile(
-    r"(?:sips?:(?P<user>[^@;>:]*)(?:[;:][^@>]*)?@|tel:(?P<number>[^;>\s]*))", re.IGNORECASE
-)
+_URI_USER = re.compile(r"(?:sips?:(?P<user>[^@;>:]*)(?:[;:][^@>]*)?@|tel:(?P<number>[^;>\s]*))", re.IGNORECASE)
 
-# RFC 3261 section 25.1: unreserved and user-unreserved characters stand for themselves.
-_USER_SAFE = "-_.!~*'()&=+$,;?/"
+# RFC 3261 section 25.1: these stand for themselves; ";" would begin a parameter of the number.
+_USER_SAFE = "-_.!~*'()&=+$,?/"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from time import monotonic
@@ -58,11 +59,14 @@ class Phone(pj.Account):
         """End calls, unregister and close the transport; each step waits a bounded time."""
         for call in list(self.shared.calls.values()):
             if call.phone == self.name:
-                call.end()
+                # One that the far end is just ending refuses to be ended twice.
+                with contextlib.suppress(pj.Error):
+                    call.end()
         if self._registered:
             self._unregistering = True
             deadline = monotonic() + UNREGISTER_DEADLINE_S
-            self.setRegistration(False)
+            with contextlib.suppress(pj.Error):
+                self.setRegistration(False)
             while self._registered and monotonic() < deadline:
                 yield
         endpoint = self.shared.endpoint
@@ -70,7 +74,8 @@ class Phone(pj.Account):
         endpoint.codecs_of_account.pop(self.getId(), None)
         self.shutdown()
         # pjsip keeps the socket until the transactions that use it (BYE) are over.
-        endpoint.transportClose(self._transport)
+        with contextlib.suppress(pj.Error):
+            endpoint.transportClose(self._transport)
 
     @guarded
     def onRegState(self, prm: pj.OnRegStateParam) -> None:
@@ -109,9 +114,7 @@ class Phone(pj.Account):
         registration = self.settings.registration
         protocol = registration.transport if registration is not None else "udp"
         if protocol not in _TRANSPORTS:
-            raise Inconclusive(
-                f"phone {self.name}: transport {protocol!r} is not one of {', '.join(_TRANSPORTS)}"
-            )
+            raise Inconclusive(f"phone {self.name}: transport {protocol!r} is not one of {', '.join(_TRANSPORTS)}")
         config = pj.TransportConfig()
         config.boundAddress = self.settings.address
         config.port = 0
@@ -127,9 +130,7 @@ def usable_codecs(shared: Shared, wanted: tuple[Codec, ...]) -> tuple[Codec, ...
     """Those of ``wanted`` that this build has, in the same order. Raises Inconclusive when none is left."""
     usable = tuple(codec for codec in wanted if codec in shared.endpoint.codecs)
     if not usable:
-        raise Inconclusive(
-            f"this build of pjsua2 has none of the codecs {', '.join(wanted) or '(none asked for)'}"
-        )
+        raise Inconclusive(f"this build of pjsua2 has none of the codecs {', '.join(wanted) or '(none asked for)'}")
     return usable
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +30,8 @@ from simulators.phones.protocol import PhonesConfig
 STOP_DEADLINE_S = 3.0
 # After the last BYE the process stays until nothing more comes in for so long.
 QUIET_S = 0.06
+
+_FILE_NAME = re.compile(r"\w[\w.+-]*")
 
 
 def run(channel: Channel, config: PhonesConfig) -> None:
@@ -160,6 +163,7 @@ class PhonesProcess:
         settings = command.settings
         if settings.phone in self._phones:
             raise Inconclusive(f"phone {settings.phone} is switched on already")
+        require_file_name(settings.phone)
         if settings.plays:
             check_wav(settings.plays)
         phone = Phone(self._shared, settings)
@@ -178,6 +182,7 @@ class PhonesProcess:
             raise Inconclusive(f"no phone {command.phone} is switched on")
         if command.call in self._calls or command.call in self._ended:
             raise Inconclusive(f"there was a call named {command.call} already")
+        require_file_name(command.call)
         self._require_sip_uri(command.uri)
         if len(self._calls) >= self._max_calls:
             raise Inconclusive(f"{self._max_calls} calls are up, this process was made for no more")
@@ -245,6 +250,12 @@ class PhonesProcess:
         for name in [name for name, call in self._calls.items() if call.ended]:
             call = self._calls.pop(name)
             self._ended[name] = call.end_code
+
+
+def require_file_name(name: str) -> None:
+    """Raise HarnessMisuse unless a phone's or call's name can name its recording."""
+    if not _FILE_NAME.fullmatch(name):
+        raise HarnessMisuse(f"{name!r} can't name a recording: use letters, digits and . _ + - only")
 
 
 def one_line(text: str) -> str:

@@ -67,6 +67,4 @@ def total(reports: Sequence[RtpReport]) -> RtpReport | None:
     """
     if not reports:
         return None
-    return replace(
-        reports[-1], **{name: sum(getattr(report, name) for report in reports) for name in _COUNTS}
-    )
+    return replace(reports[-1], **{name: sum(getattr(report, name) for report in reports) for name in _COUNTS})

@@ -12,9 +12,7 @@ OPUS_PAYLOAD_TYPE = 111
 EVENT_PAYLOAD_TYPE = 126
 
 # Meta's parameters of Opus (RFC 7587 section 6.1).
-OPUS_PARAMETERS = (
-    "maxaveragebitrate=20000;maxplaybackrate=16000;minptime=20;sprop-maxcapturerate=16000;useinbandfec=1"
-)
+OPUS_PARAMETERS = "maxaveragebitrate=20000;maxplaybackrate=16000;minptime=20;sprop-maxcapturerate=16000;useinbandfec=1"
 
 _RTPMAP = re.compile(r"a=rtpmap:(\d+) ([^/\s]+)/(\d+)")
 _FORMAT_LINE = re.compile(r"a=(?:rtpmap|fmtp|rtcp-fb):(\d+) ")

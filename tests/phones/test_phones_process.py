@@ -317,6 +317,7 @@ def test_the_sip_log_tells_the_ladder(phones):
     [
         (PlaceCall(phone="nobody", call="x", uri="sip:a@127.0.0.1"), "no phone nobody"),
         (PlaceCall(phone="caller", call="x", uri="not a uri"), "not a SIP URI"),
+        (PlaceCall(phone="caller", call="../x", uri="sip:a@127.0.0.1"), "can't name a recording"),
         (HangUp(call="nothing"), "no call named nothing"),
         (Answer(call="nothing"), "no call named nothing"),
         (
