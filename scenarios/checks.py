@@ -7,8 +7,6 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import TypeVar
 
-from simulators.pstn.trap import PstnCall, pstn_calls
-
 from harness.audio.prompt import Hearing, PromptMatch, PromptReference, match_prompt
 from harness.audio.speech import SPEECH
 from harness.audio.wav import read_recording
@@ -17,6 +15,7 @@ from scenarios.agent import Agent
 from scenarios.customer import Customer
 from scenarios.scene import Scene
 from simulators.pbx.adapter import PbxChannel, QueueState
+from simulators.pstn.trap import PstnCall, pstn_calls
 
 T = TypeVar("T")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from harness.audio import emodel
@@ -14,6 +14,7 @@ from harness.trace import SipTraceEntry, SipTraceWriter
 from scenarios.checks import pstn_calls_of
 from scenarios.scene import Scene
 from simulators.phones.protocol import CallEnded, MediaActive, RtpReport
+from simulators.pstn.trap import PstnCall
 from simulators.trunk.protocol import CallFinished, CallStarted
 
 TRACE_NAME = "trace.jsonl"
@@ -50,21 +51,24 @@ def talk_s(scene: Scene) -> float:
 
 def _write_trace(scene: Scene, path: Path) -> None:
     entries = scene.messages()
-    entries += [
-        SipTraceEntry(
-            at=call.at,
-            wall=call.wall,
-            source=call.source,
-            destination=call.destination,
-            transport=call.transport,
-            raw=call.raw,
-        )
-        for call in pstn_calls_of(scene)
-    ]
+    entries += [_trap_entry(scene, call) for call in pstn_calls_of(scene)]
     writer = SipTraceWriter(path)
     for entry in sorted(entries, key=lambda e: e.at):
         writer.write(entry)
     writer.close()
+
+
+def _trap_entry(scene: Scene, call: PstnCall) -> SipTraceEntry:
+    """An INVITE at the trap as a message of the trace; its transport is what its Via says."""
+    entry = SipTraceEntry(
+        at=call.at,
+        wall=call.wall,
+        source=call.source,
+        destination=scene.testbed.settings.pstn_address,
+        transport="udp",
+        raw=call.raw,
+    )
+    return replace(entry, transport="tcp") if "/TCP" in entry.header("Via").upper() else entry
 
 
 def _participants(scene: Scene) -> list[Participant]:
@@ -98,10 +102,9 @@ def _participants(scene: Scene) -> list[Participant]:
         Participant(name=agent.name, role=Role.AGENT, addresses=[agent.contact], detail=f"extension {agent.extension}")
         for agent in scene.agents
     ]
-    cast += [
-        Participant(name="PSTN gateway", role=Role.PSTN, addresses=[address], detail="the trap")
-        for address in {call.destination for call in pstn_calls_of(scene)}
-    ]
+    if pstn_calls_of(scene):
+        address = testbed.settings.pstn_address
+        cast.append(Participant(name="PSTN gateway", role=Role.PSTN, addresses=[address], detail="the trap"))
     return cast
 
 

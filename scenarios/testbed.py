@@ -38,6 +38,7 @@ class RunSettings:
     running: RunningPbx
     profile: str
     pstn_log: str
+    pstn_address: str
     seed: int
 
     @property

@@ -96,7 +96,7 @@ def _workers_possible(target_name: str, workers: str) -> int:
 
 
 def _print_twins() -> None:
-    from simulators.pbx.twins import list_twins
+    from simulators.pbx.asterisk.twins import list_twins
 
     table = Table("twin", "what is broken", "caught by", box=None, pad_edge=False)
     for twin in list_twins():

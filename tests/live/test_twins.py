@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from simulators.pbx.twins import Twin, list_twins
+from simulators.pbx.asterisk.twins import Twin, list_twins
 
 from tests.live.running import run_trunkproof, selected
 

@@ -28,6 +28,7 @@ from simulators.trunk.profile import load_profile
 from trunkproof.plugin.progress import Progress
 
 OUT = "out"
+PSTN_PORT = 5060
 PACKAGES = ("pytest", "pytest-bdd", "pytest-xdist", "sippy", "allure-pytest")
 
 
@@ -50,6 +51,7 @@ class LiveRun:
         self._pbx: reference.ReferencePbx | None = None
         self._trap: Simulator | None = None
         self._running: RunningPbx | None = None
+        self._pstn_address = ""
         self._notes: list[str] = []
         self._errors: list[str] = []
         self._blame: tuple[Verdict, Blame] | None = None
@@ -107,10 +109,11 @@ class LiveRun:
             self._notes.append("no PSTN trap: trunkproof cannot see this PBX's PSTN gateway")
 
     def _start_trap(self, address: str) -> None:
+        self._pstn_address = f"{address}:{PSTN_PORT}"
         self._trap = Simulator(
             "the PSTN trap",
             "simulators.pstn.trap:run",
-            TrapConfig(address=address, port=5060, log=str(self.pstn_log)),
+            TrapConfig(address=address, port=PSTN_PORT, log=str(self.pstn_log)),
             log=self.directory / "logs" / "pstn.log",
         )
         self._trap.ready()
@@ -124,12 +127,15 @@ class LiveRun:
             running=replace(self._running, target=self._target),
             profile=self._target.trunk.profile,
             pstn_log=str(self.pstn_log),
+            pstn_address=self._pstn_address,
             seed=self._seed + int(digits or 0),
         )
 
     def failed(self, error: TrunkproofError) -> None:
         """Remember what kept the run from starting."""
-        self._errors.append(str(error) + (f"\n{error.detail}" if error.detail else ""))
+        self._errors.append(str(error))
+        if error.detail:
+            self.progress.say(error.detail)
         self._blame = of_error(error)
 
     def finish(self, collection_errors: list[str]) -> int:

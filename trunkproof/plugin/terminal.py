@@ -88,7 +88,9 @@ class ScenarioReporter(TerminalReporter):  # type: ignore[misc]  # the one way t
         return iter(())
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        self._run.progress.say("interrupted: stopping, and reporting what was measured")
+        # pytest.exit comes this way, too, when the run could not start; its reason is in the reports.
+        if excinfo.errisinstance(KeyboardInterrupt):
+            self._run.progress.say("interrupted: stopping, and reporting what was measured")
 
     def pytest_unconfigure(self) -> None:
         """No summary of pytest's own."""

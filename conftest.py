@@ -1,0 +1,3 @@
+"""Wiring: features anywhere below are collected by trunkproof's plugin."""
+
+pytest_plugins = ["trunkproof.plugin"]
