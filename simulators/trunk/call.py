@@ -140,10 +140,10 @@ class Call:
     def signalled(self, leg: Leg, signal: Signal, side: Side, code: int, reason: str) -> None:
         at = self._at()
         for event in self._state.observe(leg, signal, side=side, at=at, code=code, reason=reason):
-            self._emit(event)
             if isinstance(event, CallFinished):
                 self._clear_timers()
                 self._finished(self)
+            self._emit(event)
         if self._connected_at is None and self._state.answered:
             self._connected_at = at
 

@@ -80,8 +80,8 @@ class TrunkCore:
             "transport_parameter": _transport_parameter(places.pbx_transport),
         }
         self._sides = {
-            Leg.CUSTOMER: SideTransactions(places.customer_side, to_customer, self._customer_asks),
-            Leg.PBX: SideTransactions(places.pbx_side, to_pbx, self._pbx_asks),
+            Leg.CUSTOMER: SideTransactions(places.customer_side, to_customer, self._guarded(self._customer_asks)),
+            Leg.PBX: SideTransactions(places.pbx_side, to_pbx, self._guarded(self._pbx_asks)),
         }
         security = self._profile.security
         self._challenger = (
@@ -138,6 +138,21 @@ class TrunkCore:
             self._clock.enter(call.hang_up, why)
 
     # Requests outside dialogs, from sippy's transaction layer.
+
+    def _guarded(self, handle: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        """``handle``, but a request that it cannot cope with is answered 500 and its call forgotten."""
+
+        def asked(request: Any, transaction: Any) -> Any:
+            before = set(self._calls)
+            try:
+                return handle(request, transaction)
+            except Exception:
+                log.exception("%s could not be handled", request.getMethod())
+                for name in set(self._calls) - before:
+                    del self._calls[name]
+                return _refusal(request, 500)
+
+        return asked
 
     def _customer_asks(self, request: Any, transaction: Any) -> Any:
         refusal = self._not_a_new_call(request)
@@ -408,7 +423,7 @@ def _transport_parameter(transport: str) -> str:
 
 
 def _uri(user: str, place: Address) -> str:
-    return f"sip:{user}@{place[0]}:{place[1]}"
+    return f"sip:{user}@{place[0]}:{place[1]}" if user else f"sip:{place[0]}:{place[1]}"
 
 
 def _unquoted(name: str) -> str:

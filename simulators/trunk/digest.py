@@ -68,9 +68,7 @@ def response_of(
 class Challenger:
     """Issues challenges and judges the credentials that come back. ``now`` is CLOCK_MONOTONIC in s."""
 
-    def __init__(
-        self, realm: str, username: str, password: str, algorithms: tuple[DigestAlgorithm, ...]
-    ) -> None:
+    def __init__(self, realm: str, username: str, password: str, algorithms: tuple[DigestAlgorithm, ...]) -> None:
         self._realm = realm
         self._username = username
         self._password = password

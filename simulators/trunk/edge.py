@@ -95,7 +95,7 @@ class EdgeSide:
         self.default_transport = "udp"
         # By branch: what a request came over, for its responses (RFC 3261 section 18.2.2).
         self._came_over: OrderedDict[str, tuple[Wire, object | None]] = OrderedDict()
-        self._sent_reliably: OrderedDict[tuple[str, str, int], None] = OrderedDict()
+        self._sent_reliably: OrderedDict[tuple[str, str, int], Address] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -121,9 +121,7 @@ class EdgeSide:
             message = parse(octets)
             check_headers(message)
             if self._leg is Leg.PBX:
-                apply_rules(
-                    self.rules, RuleDirection.FROM_PBX, message, self._core.values_of(message.get("Call-ID"))
-                )
+                apply_rules(self.rules, RuleDirection.FROM_PBX, message, self._core.values_of(message.get("Call-ID")))
             if message.is_request:
                 _remember(self._came_over, message.branch, (wire, connection))
             self._core.receive(self._leg, for_sippy(message), source, wire.name, at)
@@ -153,9 +151,12 @@ class EdgeSide:
         # Not at once: the core may be in the middle of sending this very message.
         self._loop.call_soon(self._core.unreachable, self._leg, destination, why)
 
-    def _reject(
-        self, wire: Wire, octets: bytes, source: Address, connection: object | None, why: str
-    ) -> None:
+    def disconnected(self, peer: Address) -> None:
+        """A connection is gone, and perhaps what was just sent over it: sippy's next repetition may pass."""
+        for key in [key for key, destination in self._sent_reliably.items() if destination == peer]:
+            del self._sent_reliably[key]
+
+    def _reject(self, wire: Wire, octets: bytes, source: Address, connection: object | None, why: str) -> None:
         log.warning("%s: malformed message from %s:%s over %s: %s", self._leg, *source, wire.name, why)
         request = salvage(octets)
         if not request.is_request or request.method == "ACK" or not request.get("Via"):
@@ -180,7 +181,7 @@ class EdgeSide:
             apply_rules(self.rules, RuleDirection.TO_PBX, message, values)
         else:
             dress_for_customer(message, self._profile)
-        if wire.reliable and self._is_repetition(message):
+        if wire.reliable and self._is_repetition(message, destination):
             return
         self._transmit(wire, message.to_bytes(), destination, connection)
 
@@ -195,7 +196,7 @@ class EdgeSide:
     def _default_wire(self) -> Wire:
         return self.wires[self.default_transport]
 
-    def _is_repetition(self, message: SipMessage) -> bool:
+    def _is_repetition(self, message: SipMessage, destination: Address) -> bool:
         """Whether sippy, which knows only UDP, repeats what TCP has delivered (RFC 3261 section 17.1.1.2).
 
         A 2xx and its ACK are repeated end to end over every transport (section 13.3.1.4).
@@ -207,7 +208,7 @@ class EdgeSide:
         key = (message.branch, message.method, message.code)
         if key in self._sent_reliably:
             return True
-        _remember(self._sent_reliably, key, None)
+        _remember(self._sent_reliably, key, destination)
         return False
 
     def _transmit(self, wire: Wire, octets: bytes, destination: Address, connection: object | None) -> None:

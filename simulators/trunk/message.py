@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -29,6 +30,14 @@ COMPACT_NAMES = {
 
 MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 """Without these a message cannot be answered nor matched (RFC 3261 section 8.1.1)."""
+
+
+_ADDRESS = re.compile(
+    r"""(?: (?: "(?:[^"\\]|\\.)*" | [^<>"]* ) \s* <[A-Za-z][A-Za-z0-9+.-]*:[^<>\s]+>
+        | [A-Za-z][A-Za-z0-9+.-]*:[^<>\s]+ )""",
+    re.VERBOSE,
+)
+"""name-addr or addr-spec (RFC 3261 section 25.1), as far as it matters for finding the URI."""
 
 
 class MalformedMessageError(Exception):
@@ -161,6 +170,9 @@ def check_headers(message: SipMessage) -> None:
     for name in MANDATORY:
         if not message.get(name):
             raise MalformedMessageError(f"no {name}")
+    for name in ("From", "To"):
+        if not _ADDRESS.match(message.get(name)):
+            raise MalformedMessageError(f"{name} {message.get(name)[:40]!r} is not an address")
     number, _, method = message.get("CSeq").partition(" ")
     if not (number.isascii() and number.isdigit() and int(number) < 2**31):
         raise MalformedMessageError(f"CSeq {message.get('CSeq')[:40]!r} has no sequence number below 2**31")

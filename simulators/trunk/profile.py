@@ -188,9 +188,7 @@ class SecurityTable(Table):
     8x8's is not published."""
     challenge_pbx: bool = False
     """Challenge INVITEs of the PBX with 407, as Meta does (Meta's SIP page). 8x8's is not published."""
-    algorithms: list[DigestAlgorithm] = Field(
-        default=[DigestAlgorithm.SHA_256, DigestAlgorithm.MD5], min_length=1
-    )
+    algorithms: list[DigestAlgorithm] = Field(default=[DigestAlgorithm.SHA_256, DigestAlgorithm.MD5], min_length=1)
     """Algorithms in the challenge, each in a header of its own (RFC 8760). Meta's samples have MD5, a
     client was seen to use SHA-256."""
     realm: str = ""
@@ -251,9 +249,7 @@ def find_profile(name_or_path: str) -> Path:
             near = difflib.get_close_matches(name_or_path, built_in_profiles(), n=1)
             raise HarnessMisuse(
                 f"there is no profile '{name_or_path}'",
-                suggestion=f"did you mean '{near[0]}'?"
-                if near
-                else f"built in: {', '.join(built_in_profiles())}",
+                suggestion=f"did you mean '{near[0]}'?" if near else f"built in: {', '.join(built_in_profiles())}",
             )
     return Path(name_or_path)
 

@@ -63,9 +63,7 @@ def _shape_audio(section: list[str], policy: SdpPolicy) -> list[str]:
     if policy.reorder:
         speech.sort(key=lambda pt: policy.codecs.index(names[pt][0]))
     events = [
-        pt
-        for pt in payloads
-        if names.get(pt, ("", 0))[0] == "telephone-event" and names[pt][1] in policy.event_clocks
+        pt for pt in payloads if names.get(pt, ("", 0))[0] == "telephone-event" and names[pt][1] in policy.event_clocks
     ]
     kept = speech + events
     body = [

@@ -111,7 +111,7 @@ class TcpWire(Wire):
         self._all.discard(connection)
         if self._connections.get(connection.peer) is connection:
             del self._connections[connection.peer]
-        self.listener.unreachable(connection.peer, "the connection was closed")
+        self.listener.disconnected(connection.peer)
 
     async def _connect(self, destination: Address) -> None:
         try:

@@ -30,6 +30,8 @@ class WireListener(Protocol):
 
     def unreachable(self, destination: Address, why: str) -> None: ...
 
+    def disconnected(self, peer: Address) -> None: ...
+
 
 class Wire(ABC):
     """A transport of one side. ``reliable``: it delivers or breaks, so nothing is sent twice over it."""

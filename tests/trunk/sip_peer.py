@@ -110,7 +110,16 @@ class SipPeer:
         branch = f"z9hG4bK{secrets.token_hex(6)}"
         return f"SIP/2.0/{self.transport} {self.address}:{self.port};rport;branch={branch}"
 
-    def answer(self, request: SipMessage, code: int, reason: str = "Reason", *, sdp: str = "", tag: str = "peer") -> None:
+    def answer(
+        self,
+        request: SipMessage,
+        code: int,
+        reason: str = "Reason",
+        *,
+        sdp: str = "",
+        tag: str = "peer",
+        extra: dict[str, str] | None = None,
+    ) -> None:
         """Send a response to a request."""
         response = SipMessage(f"SIP/2.0 {code} {reason}")
         for name in ("Via", "Record-Route", "From", "To", "Call-ID", "CSeq"):
@@ -118,6 +127,7 @@ class SipPeer:
         if code > 100 and ";tag=" not in response.get("To"):
             response.set("To", f"{response.get('To')};tag={tag}")
         response.add("Contact", self.contact())
+        response.headers += list((extra or {}).items())
         if sdp:
             response.add("Content-Type", "application/sdp")
             response.body = sdp.encode()
@@ -146,7 +156,9 @@ class SipPeer:
         request = self._of_dialog(invite, response, method)
         return self._finish(request, sdp)
 
-    def in_their_dialog(self, invite: SipMessage, method: str, *, sdp: str = "", tag: str = "peer") -> SipMessage:
+    def in_their_dialog(
+        self, invite: SipMessage, method: str, *, sdp: str = "", tag: str = "peer", number: int = 50
+    ) -> SipMessage:
         """Send a request in the dialog that the trunk's INVITE made."""
         uri = invite.get("Contact").partition("<")[2].partition(">")[0]
         request = SipMessage(
@@ -157,7 +169,7 @@ class SipPeer:
                 ("From", f"{invite.get('To')};tag={tag}"),
                 ("To", invite.get("From")),
                 ("Call-ID", invite.get("Call-ID")),
-                ("CSeq", f"{secrets.randbelow(1000) + 10} {method}"),
+                ("CSeq", f"{number} {method}"),
                 ("Contact", self.contact()),
             ],
         )

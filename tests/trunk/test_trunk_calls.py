@@ -57,8 +57,17 @@ def test_pbx_hangs_up(rig: RigMaker) -> None:
 
 @pytest.mark.parametrize(
     ("code", "reason"),
-    [(403, "Forbidden"), (404, "Not Found"), (480, "Gone Fishing"), (486, "Busy Here"), (488, "No Codec"),
-     (500, "Broken"), (503, "Full"), (600, "Busy Everywhere"), (603, "Decline")],
+    [
+        (403, "Forbidden"),
+        (404, "Not Found"),
+        (480, "Gone Fishing"),
+        (486, "Busy Here"),
+        (488, "No Codec"),
+        (500, "Broken"),
+        (503, "Full"),
+        (600, "Busy Everywhere"),
+        (603, "Decline"),
+    ],
 )
 def test_refusal_of_the_pbx_reaches_the_customer(rig: RigMaker, code: int, reason: str) -> None:
     r = rig()
@@ -118,7 +127,7 @@ def test_answer_that_crosses_cancel_is_hung_up(rig: RigMaker) -> None:
 
 def test_cancel_after_the_answer_changes_nothing(rig: RigMaker) -> None:
     r = rig()
-    sent, got, ok = connect(r)
+    sent, _got, ok = connect(r)
     r.phone.cancel(sent)
     r.phone.response(481, "CANCEL")
     assert len(r.trunk.call(OpenCalls())) == 1
@@ -258,7 +267,7 @@ def test_port_in_use_is_one_line(rig: RigMaker) -> None:
 
     blocker = socket.create_server((PBX, 0))
     try:
-        with pytest.raises(SimulatorRefused, match="could not start: .*in use"):
+        with pytest.raises(SimulatorRefused, match=r"could not start: .*in use"):
             rig(address=PBX, pbx_side_port=blocker.getsockname()[1])
     finally:
         blocker.close()

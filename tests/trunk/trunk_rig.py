@@ -23,8 +23,6 @@ from simulators.trunk.protocol import (
     WhereCustomersCall,
 )
 
-
-
 CUSTOMER = "+34600111222"
 BUSINESS = "+442079460100"
 TRUNK, PBX, PHONE = "127.0.12.20", "127.0.12.10", "127.0.12.30"
@@ -95,17 +93,16 @@ class RigMaker:
         phone.trunk = (host, int(customer_port))
         pbx.trunk = (TRUNK, port)
         trunk.call(
-            CustomerOnline(
-                number=CUSTOMER, profile_name="Ana", country="ES", contact=f"{phone.address}:{phone.port}"
-            )
+            CustomerOnline(number=CUSTOMER, profile_name="Ana", country="ES", contact=f"{phone.address}:{phone.port}")
         )
         return rig
 
     def close(self) -> None:
         for rig in self._rigs:
-            rig.trunk.stop()
+            # Peers first: then the trunk's BYEs are unreachable at once and it does not wait for answers.
             rig.phone.close()
             rig.pbx.close()
+            rig.trunk.stop()
 
 
 def place(rig: Rig, **keywords) -> tuple[SipMessage, SipMessage]:
