@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import re
 from itertools import groupby
 
 from steps.words import MEANINGS
-from trunkproof.vocabulary import KnownStep, known_steps
+from trunkproof.vocabulary import SHOWN_AS, KnownStep, known_steps
 
 MODULES = ("steps.agent", "steps.audio", "steps.customer", "steps.pbx")
-_PLACEHOLDER = re.compile(r"\{(?P<name>\w*)(?::(?P<kind>\w+))?\}")
 
 
 def load_vocabulary() -> list[KnownStep]:
@@ -18,16 +16,6 @@ def load_vocabulary() -> list[KnownStep]:
     for module in MODULES:
         importlib.import_module(module)
     return [step for step in known_steps() if step.module in MODULES]
-
-
-def readable(sentence: str) -> str:
-    """A sentence as one writes it: ``{customer:Customer} hangs up`` is ``<the customer> hangs up``."""
-
-    def replace(match: re.Match[str]) -> str:
-        kind, name = match["kind"], match["name"]
-        return {"Customer": "<the customer>", "Agent": "<the agent>", "Agents": "<n agents>"}.get(kind, f"<{name}>")
-
-    return _PLACEHOLDER.sub(replace, sentence)
 
 
 def render_catalogue() -> str:
@@ -45,14 +33,13 @@ def render_catalogue() -> str:
     for module, group in groupby(known, key=lambda step: step.module):
         parts += ["", f"## {module.removeprefix('steps.').capitalize()}", "", "| sentence | meaning |", "|---|---|"]
         parts += [
-            f"| **{step.keyword}** {_escape(readable(step.sentence))} | {_escape(step.meaning)} |" for step in group
+            f"| **{step.keyword}** {_escape(step.written)} | {_escape(step.meaning)} |" for step in group
         ]
     return "\n".join(parts) + "\n"
 
 
 def _words() -> list[tuple[str, str]]:
-    shown = {"Customer": "<the customer>", "Agent": "<the agent>", "Agents": "<n agents>"}
-    words = [(shown.get(kind, f"<{kind.lower()}>"), meaning) for kind, meaning in MEANINGS.items()]
+    words = [(SHOWN_AS.get(kind, f"<{kind.lower()}>"), meaning) for kind, meaning in MEANINGS.items()]
     return [(_escape(word), meaning) for word, meaning in words]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,10 @@ from pytest_bdd.steps import step_function_context_registry
 
 # pytest-bdd's own debugging step.
 _NOT_OURS = {"trace"}
+_PLACEHOLDER = re.compile(r"\{(?P<name>\w*)(?::(?P<kind>\w+))?\}")
+
+SHOWN_AS = {"Customer": "<the customer>", "Agent": "<the agent>", "Agents": "<n agents>"}
+"""How a word that is more than its name is shown to people; others are ``<name>``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,11 @@ class KnownStep:
     @property
     def keyword(self) -> str:
         return (self.type or "*").capitalize()
+
+    @property
+    def written(self) -> str:
+        """The sentence as one writes it: ``{customer:Customer} hangs up`` is ``<the customer> hangs up``."""
+        return _PLACEHOLDER.sub(lambda word: SHOWN_AS.get(word["kind"], f"<{word['name']}>"), self.sentence)
 
     def matches(self, step_type: str, name: str) -> bool:
         return self.type in (None, step_type) and self.parser.is_matching(name)

@@ -90,7 +90,7 @@ def undefined_steps(feature: Feature, known: list[KnownStep]) -> Iterator[str]:
                     continue
                 reported.add((step.line_number, step.name))
                 near = nearest_step(step.name, [k for k in known if k.type in (None, step.type)] or known)
-                hint = f" Nearest: {near.keyword} {near.sentence}" if near else ""
+                hint = f" Nearest: {near.keyword} {near.written}" if near else ""
                 yield f"{feature.filename}:{step.line_number}: no such step: {step.keyword.strip()} {step.name}.{hint}"
 
 
@@ -98,8 +98,7 @@ def nearest_step(name: str, known: list[KnownStep]) -> KnownStep | None:
     """The known step whose sentence is most like ``name``, None when none is like it at all."""
 
     def likeness(step: KnownStep) -> float:
-        plain = re.sub(r"\{[^}]*\}", "…", step.sentence)
-        return difflib.SequenceMatcher(None, plain, name).ratio()
+        return difflib.SequenceMatcher(None, re.sub("[<>]", "", step.written), name).ratio()
 
     best = max(known, key=likeness, default=None)
     return best if best is not None and likeness(best) >= CLOSE_ENOUGH else None

@@ -13,7 +13,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from simulators.pstn.trap import TrapConfig, pstn_calls
 
 import reports
 from harness.errors import HarnessMisuse, TrunkproofError
@@ -24,6 +23,7 @@ from harness.verdict import Blame, Verdict, of_error
 from scenarios.testbed import RunSettings
 from simulators.pbx import reference
 from simulators.pbx.adapter import RunningPbx
+from simulators.pstn.trap import TrapConfig, pstn_calls
 from simulators.trunk.profile import load_profile
 from trunkproof.plugin.progress import Progress
 

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
-from reports.terminal import print_table
 from rich.console import Console
 
 from reports import WrittenReports
+from reports.terminal import print_table
 
 
 class Progress:
