@@ -82,7 +82,7 @@ def steps() -> None:
     """Print the vocabulary: every sentence a feature may use."""
     from trunkproof.step_catalogue import render_catalogue
 
-    typer.echo(render_catalogue())
+    typer.echo(render_catalogue(), nl=False)
 
 
 def _workers_possible(target_name: str, workers: str) -> int:
