@@ -1,0 +1,188 @@
+"""Messages, framing, numbers, digest and SDP: the parts without sockets."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sip_peer import SDP
+
+from simulators.trunk.digest import Challenger, DigestAlgorithm, parse_parameters, response_of
+from simulators.trunk.framing import FramingError, StreamFramer
+from simulators.trunk.message import MalformedMessageError, SipMessage, check_headers, parameter, parse, salvage
+from simulators.trunk.numbers import NumberFormat, formatted, in_e164, spellings
+from simulators.trunk.sdp import NoCommonCodecError, SdpPolicy, shape_offer
+from simulators.trunk.sippy_text import for_sippy, from_sippy, quotable
+from simulators.trunk.wacid import make_wacid
+
+BODIES = st.binary(max_size=200)
+VALUES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40).map(str.strip)
+
+
+def message(value: str = "x", body: bytes = b"") -> SipMessage:
+    return SipMessage("OPTIONS sip:a@b SIP/2.0", [("Via", "SIP/2.0/UDP h;branch=z9hG4bK1"), ("Subject", value)], body)
+
+
+@given(VALUES, BODIES)
+def test_messages_survive_writing_and_reading(value: str, body: bytes) -> None:
+    read = parse(message(value, body).to_bytes())
+    assert read.get("subject") == value
+    assert read.body == body
+
+
+@given(st.text(max_size=40), BODIES)
+def test_text_for_sippy_has_every_octet_and_no_surprise(value: str, body: bytes) -> None:
+    plain = value.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape")
+    plain = plain.replace("\r", "").replace("\n", "").strip()
+    before = message(plain, body)
+    text = for_sippy(before)
+    text.encode("utf-8")
+    head, _, rest = text.partition("\r\n\r\n")
+    assert head.splitlines() == head.split("\r\n")
+    assert f"Content-Length: {len(rest)}" in head
+    after = from_sippy(text)
+    assert after.get("Subject").encode("utf-8", "surrogateescape") == plain.encode("utf-8", "surrogateescape")
+    assert after.body == body
+
+
+@given(st.binary(max_size=300))
+def test_any_octets_are_a_message_or_malformed(octets: bytes) -> None:
+    salvage(octets)
+    try:
+        check_headers(parse(octets))
+    except MalformedMessageError as malformed:
+        assert "\n" not in str(malformed)
+
+
+@given(st.lists(BODIES, min_size=1, max_size=5), st.data())
+def test_stream_is_cut_into_messages_however_it_is_segmented(bodies: list[bytes], data: st.DataObject) -> None:
+    messages = [message(str(n), body).to_bytes() for n, body in enumerate(bodies)]
+    stream = b"\r\n\r\n".join(messages)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
+    framer = StreamFramer()
+    found: list[bytes] = []
+    for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        found += framer.feed(stream[start:end])
+    assert found == messages
+
+
+@given(st.binary(max_size=500))
+def test_framer_yields_messages_or_gives_up(octets: bytes) -> None:
+    try:
+        for found in StreamFramer().feed(octets):
+            assert b"\r\n\r\n" in found
+    except FramingError as error:
+        assert error.octets
+
+
+@pytest.mark.parametrize("length", ["x", "-1", "99999999999", "1 2"])
+def test_unusable_length_on_a_stream(length: str) -> None:
+    with pytest.raises(FramingError):
+        StreamFramer().feed(f"OPTIONS a SIP/2.0\r\nContent-Length: {length}\r\n\r\n".encode())
+
+
+def test_compact_forms_and_folding() -> None:
+    read = parse(b"OPTIONS sip:a@b SIP/2.0\r\nf: <sip:x@y>;tag=1\r\nSubject: a\r\n b\r\nl: 2\r\n\r\nhello")
+    assert read.get("From") == "<sip:x@y>;tag=1"
+    assert read.get("Subject") == "a b"
+    assert read.body == b"he"
+    assert parameter(read.get("From"), "tag") == "1"
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        (NumberFormat.E164_PLUS, "+442079460100"),
+        (NumberFormat.E164, "442079460100"),
+        (NumberFormat.NATIONAL, "02079460100"),
+    ],
+)
+def test_number_formats(form: NumberFormat, text: str) -> None:
+    assert formatted("+442079460100", form) == text
+    assert text in spellings("+442079460100")
+
+
+def test_user_ids_are_not_numbers() -> None:
+    for form in NumberFormat:
+        assert formatted("US.13491208655302741918", form) == "US.13491208655302741918"
+    assert in_e164("US.1349") == "US.1349"
+    assert in_e164("44 20-7946 0100") == "+442079460100"
+
+
+def test_wacid_has_both_numbers() -> None:
+    wacid = make_wacid("+34600111222", "+442079460100")
+    octets = base64.b64decode(wacid.removeprefix("wacid."))
+    assert b"34600111222" in octets
+    assert b"442079460100" in octets
+    assert wacid != make_wacid("+34600111222", "+442079460100")
+
+
+def test_digest_example_of_rfc_7616() -> None:
+    given = {
+        "nonce": "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",
+        "uri": "/dir/index.html",
+        "nc": "00000001",
+        "cnonce": "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+        "qop": "auth",
+    }
+    who = {"username": "Mufasa", "realm": "http-auth@example.org", "password": "Circle of Life", "method": "GET"}
+    assert response_of(DigestAlgorithm.MD5, **who, given=given) == "8ca523f5e9506fed4657c9700eebdbec"
+    assert (
+        response_of(DigestAlgorithm.SHA_256, **who, given=given)
+        == "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"
+    )
+
+
+def test_challenges_expire_and_are_bound_to_method_and_user() -> None:
+    challenger = Challenger("r", "u", "p", (DigestAlgorithm.MD5,))
+    given = parse_parameters(challenger.challenges(now=100.0)[0]) | {"uri": "sip:x"}
+    given.pop("qop")
+    proof = response_of(DigestAlgorithm.MD5, username="u", realm="r", password="p", method="INVITE", given=given)
+    value = f'Digest username="u",realm="r",nonce="{given["nonce"]}",uri="sip:x",response="{proof}"'
+    assert challenger.accepts(value, "INVITE", now=101.0)
+    assert not challenger.accepts(value, "BYE", now=101.0)
+    assert not challenger.accepts(value.replace('"u"', '"v"'), "INVITE", now=101.0)
+    assert not challenger.accepts(value, "INVITE", now=1000.0)
+
+
+@given(st.text(max_size=200))
+def test_any_authorization_is_judged(text: str) -> None:
+    challenger = Challenger("r", "u", "p", tuple(DigestAlgorithm))
+    assert not challenger.accepts(text, "INVITE", now=0.0)
+    assert not challenger.accepts(f"Digest {text}", "INVITE", now=0.0)
+
+
+POLICY = SdpPolicy(codecs=("opus", "pcma"), reorder=True, event_clocks=(8000,), ptime_ms=20)
+
+
+def test_offer_is_restricted_and_ordered() -> None:
+    shaped = shape_offer(SDP.replace("96 0 8 9 120", "8 0 96 9 120"), POLICY)
+    assert "m=audio 40000 RTP/AVP 96 8 120\r\n" in shaped
+    assert "PCMU" not in shaped
+    assert shaped.endswith("a=ptime:20\r\na=maxptime:20\r\n")
+
+
+def test_telephone_event_of_other_clocks_goes() -> None:
+    shaped = shape_offer(SDP.replace("telephone-event/8000", "telephone-event/48000"), POLICY)
+    assert "telephone-event" not in shaped
+    assert "RTP/AVP 96 8\r\n" in shaped
+
+
+def test_no_common_codec() -> None:
+    with pytest.raises(NoCommonCodecError, match=r"offered .*pcmu.*, the trunk carries opus, pcma"):
+        shape_offer("v=0\r\nm=audio 1 RTP/AVP 0\r\n", POLICY)
+
+
+@given(st.text(max_size=200))
+def test_any_text_as_offer(text: str) -> None:
+    with_media = f"v=0\r\nm=audio 1 RTP/AVP 8\r\n{text}"
+    assert "m=audio 1 RTP/AVP 8\r\n" in shape_offer(with_media, POLICY)
+
+
+@given(st.text(max_size=40))
+def test_display_names_can_be_quoted(name: str) -> None:
+    quoted = quotable(name)
+    assert not any(char < " " for char in quoted)
+    assert quoted.replace("\\\\", "").replace('\\"', "").count('"') == 0
