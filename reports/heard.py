@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,16 @@ _MOST_MARKS = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnMark:
-    """A mark; ``left`` and ``width`` are percent of its clip, ``level`` the row when marks overlap."""
+    """A mark; ``left`` and ``width`` are percent of its clip, ``level`` the row when marks overlap.
+
+    ``room`` is how wide its label may be, in percent of the mark's own width: up to the next mark of its row.
+    """
 
     label: str
     left: float
     width: float
     level: int
+    room: int
     colour: int
     title: str
 
@@ -149,27 +154,38 @@ def _path(outline: Peaks) -> str:
 
 def _marks(marks: list[Mark], seconds: float, colours: dict[str, int]) -> tuple[tuple[DrawnMark, ...], int]:
     """Marks in rows so that no two overlap; equal labels have equal colours in all lanes."""
-    row_ends: list[float] = []
-    drawn: list[DrawnMark] = []
+    rows: list[list[Mark]] = []
     for mark in sorted(marks, key=lambda m: (m.start_s, m.end_s)):
-        level = next((n for n, end in enumerate(row_ends) if end <= mark.start_s), len(row_ends))
-        row_ends[level : level + 1] = [mark.end_s]
-        label = one_line(mark.label, limit=80)
-        colour = colours.setdefault(label, len(colours) % _MARK_COLOURS)
-        score = "" if mark.score is None else f" {mark.score:.2f}"
-        left = min(max(100 * mark.start_s / seconds, 0.0), 100.0)
-        drawn.append(
-            DrawnMark(
-                label=label + score,
-                left=round(left, 3),
-                width=round(max(min(100 * (mark.end_s - mark.start_s) / seconds, 100.0 - left), 0.3), 3),
-                level=level,
-                colour=colour,
-                title=f"{label}: {mark.start_s:.2f} to {mark.end_s:.2f} s"
-                + ("" if mark.score is None else f", score {mark.score:.2f}"),
-            )
-        )
-    return tuple(drawn), len(row_ends)
+        row = next((row for row in rows if row[-1].end_s <= mark.start_s), None)
+        if row is None:
+            rows.append([mark])
+        else:
+            row.append(mark)
+    return (
+        tuple(
+            _mark(mark, following.start_s if following else seconds, seconds, level, colours)
+            for level, row in enumerate(rows)
+            for mark, following in zip_longest(row, row[1:])
+        ),
+        len(rows),
+    )
+
+
+def _mark(mark: Mark, free_until_s: float, seconds: float, level: int, colours: dict[str, int]) -> DrawnMark:
+    label = one_line(mark.label, limit=80)
+    score = "" if mark.score is None else f"{mark.score:.2f}"
+    left = min(max(100 * mark.start_s / seconds, 0.0), 100.0)
+    width = max(min(100 * (mark.end_s - mark.start_s) / seconds, 100.0 - left), 0.3)
+    room = 100 * (100 * free_until_s / seconds - left) / width
+    return DrawnMark(
+        label=f"{label} {score}".strip(),
+        left=round(left, 3),
+        width=round(width, 3),
+        level=level,
+        room=round(max(room, 100.0)),
+        colour=colours.setdefault(label, len(colours) % _MARK_COLOURS),
+        title=f"{label}: {mark.start_s:.2f} to {mark.end_s:.2f} s" + (f", score {score}" if score else ""),
+    )
 
 
 def _ticks(offset: float, length: float) -> tuple[tuple[float, str], ...]:

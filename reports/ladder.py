@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import cycle
 
 from harness.evidence import Participant, Role, ScenarioRecord, StepStatus
 from harness.trace import SipTraceEntry
@@ -13,7 +15,8 @@ from reports.visible import one_line
 CALL_COLOURS = 8
 """Call-IDs are told apart by this many colours, used in turn."""
 
-_COLUMNS_SHOWN_WITHOUT_MESSAGES = 8
+_MOST_COLUMNS = 8
+_CROWD_NAMES = {Role.CUSTOMER.value: "customers", Role.AGENT.value: "agents", "": "others"}
 _ROLE_ORDER = {role: position for position, role in enumerate(Role)}
 
 
@@ -31,7 +34,8 @@ class Column:
 class Arrow:
     """A message. ``index`` counts the scenario's messages from 0, ``at_s`` is since the scenario's start.
 
-    ``call`` is the position of its Call-ID among ``Ladder.calls``, None without one.
+    ``source`` and ``destination`` are columns, ``names`` who they are; ``party`` is whom of a column that
+    stands for several. ``call`` is the position of its Call-ID among ``Ladder.calls``, None without one.
     """
 
     index: int
@@ -42,6 +46,8 @@ class Arrow:
     view: SipView
     call: int | None
     retransmission: bool
+    names: tuple[str, str]
+    party: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +61,15 @@ class StepLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One Call-ID: between which columns it was first seen, and how many messages it has."""
+    """One Call-ID: between whom it was first seen, and how many messages it has.
+
+    ``colour`` is None for registrations and keep-alives: these stay grey.
+    """
 
     call_id: str
-    between: tuple[int, int]
+    between: tuple[str, str]
     messages: int
-    housekeeping: bool
-
-    def colour(self, position: int) -> int:
-        return position % CALL_COLOURS
+    colour: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +113,9 @@ class _Directory:
                 return known
         host = host_of(address)
         self._hosts[host] = len(self.columns)
-        self.columns.append(Column(name=one_line(host, limit=60) or "?", role="", addresses=(one_line(address, limit=60),)))
+        self.columns.append(
+            Column(name=one_line(host, limit=60) or "?", role="", addresses=(one_line(address, limit=60),))
+        )
         return self._hosts[host]
 
 
@@ -116,16 +124,17 @@ def build_ladder(record: ScenarioRecord, entries: Sequence[SipTraceEntry]) -> La
     directory = _Directory(record.participants)
     positions: dict[str, int] = {}
     seen: set[tuple[str, ...]] = set()
-    first_seen: list[tuple[str, tuple[int, int], bool]] = []
+    first_seen: list[tuple[str, tuple[str, str], bool]] = []
     arrows: list[Arrow] = []
     for index, entry in enumerate(sorted(entries, key=lambda e: e.at)):
         glance = view(entry)
         source, destination = directory.position(entry.source), directory.position(entry.destination)
+        names = (directory.columns[source].name, directory.columns[destination].name)
         call: int | None = None
         if glance.call_id:
             if glance.call_id not in positions:
                 positions[glance.call_id] = len(first_seen)
-                first_seen.append((glance.call_id, (source, destination), glance.housekeeping))
+                first_seen.append((glance.call_id, names, glance.housekeeping))
             call = positions[glance.call_id]
         identity = (entry.source, entry.destination, *glance.transaction)
         # Without a branch nothing tells a repetition from a new request of the same looks.
@@ -141,21 +150,25 @@ def build_ladder(record: ScenarioRecord, entries: Sequence[SipTraceEntry]) -> La
                 view=glance,
                 call=call,
                 retransmission=retransmission,
+                names=names,
             )
         )
-    counts = [0] * len(first_seen)
-    for arrow in arrows:
-        if arrow.call is not None:
-            counts[arrow.call] += 1
+    counts = Counter(arrow.call for arrow in arrows)
+    colours = cycle(range(CALL_COLOURS))
     ladder = Ladder(
         columns=tuple(directory.columns),
         rows=_with_steps(record, arrows),
         calls=tuple(
-            Call(call_id=call_id, between=between, messages=counts[position], housekeeping=housekeeping)
+            Call(
+                call_id=call_id,
+                between=between,
+                messages=counts[position],
+                colour=None if housekeeping else next(colours),
+            )
             for position, (call_id, between, housekeeping) in enumerate(first_seen)
         ),
     )
-    return _without_silent_columns(ladder)
+    return _narrowed(ladder)
 
 
 def host_of(address: str) -> str:
@@ -181,29 +194,30 @@ def _with_steps(record: ScenarioRecord, arrows: list[Arrow]) -> tuple[Arrow | St
     return tuple(row for _, _, row in sorted(rows, key=lambda item: item[:2]))
 
 
-def _without_silent_columns(ladder: Ladder) -> Ladder:
-    """In a wide ladder, leave out who said and heard nothing; the PSTN stays, its silence being the point."""
-    if len(ladder.columns) <= _COLUMNS_SHOWN_WITHOUT_MESSAGES:
+def _narrowed(ladder: Ladder) -> Ladder:
+    """In a crowd, all customers share a column, and so do all agents and all strangers."""
+    if len(ladder.columns) <= _MOST_COLUMNS:
         return ladder
-    used = {position for arrow in ladder.arrows for position in (arrow.source, arrow.destination)}
-    kept = [p for p, column in enumerate(ladder.columns) if p in used or column.role == Role.PSTN.value]
-    place = {old: new for new, old in enumerate(kept)}
-    rows = tuple(
-        Arrow(
-            index=row.index, at_s=row.at_s, source=place[row.source], destination=place[row.destination],
-            entry=row.entry, view=row.view, call=row.call, retransmission=row.retransmission,
-        )
-        if isinstance(row, Arrow)
-        else row
-        for row in ladder.rows
-    )  # fmt: skip
-    calls = tuple(
-        Call(
-            call_id=call.call_id,
-            between=(place[call.between[0]], place[call.between[1]]),
-            messages=call.messages,
-            housekeeping=call.housekeeping,
-        )
-        for call in ladder.calls
-    )
-    return Ladder(columns=tuple(ladder.columns[p] for p in kept), rows=rows, calls=calls)
+    members: dict[object, list[int]] = {}
+    for position, column in enumerate(ladder.columns):
+        members.setdefault(column.role if column.role in _CROWD_NAMES else position, []).append(position)
+    columns: list[Column] = []
+    place: dict[int, int] = {}
+    crowded: set[int] = set()
+    for new, old in enumerate(members.values()):
+        place |= dict.fromkeys(old, new)
+        column = ladder.columns[old[0]]
+        if len(old) > 1:
+            crowded.add(new)
+            addresses = tuple(address for position in old for address in ladder.columns[position].addresses)
+            column = Column(name=f"{len(old)} {_CROWD_NAMES[column.role]}", role=column.role, addresses=addresses)
+        columns.append(column)
+    rows = tuple(_moved(row, place, crowded) if isinstance(row, Arrow) else row for row in ladder.rows)
+    return Ladder(columns=tuple(columns), rows=rows, calls=ladder.calls)
+
+
+def _moved(arrow: Arrow, place: dict[int, int], crowded: set[int]) -> Arrow:
+    source, destination = place[arrow.source], place[arrow.destination]
+    ends = zip((source, destination), arrow.names, strict=True)
+    party = ", ".join(name for column, name in ends if column in crowded)
+    return replace(arrow, source=source, destination=destination, party=party)

@@ -17,9 +17,9 @@ _STEP_HEIGHT = 26.0
 _LINE_HEIGHT = 15.0
 _LABEL_CHARACTER = 6.7
 _HINT_CHARACTER = 6.0
-_LEAST_COLUMN, _MOST_COLUMN = 150.0, 250.0
-_LEAST_COLUMN_IN_CROWD = 118.0
-_CROWD = 8
+_LEAST_COLUMN, _MOST_COLUMN = 132.0, 215.0
+PAGE_WIDTH, FILE_WIDTH = 860.0, 1_400.0
+"""Room for a ladder beside the message in the HTML report, and in a file of its own."""
 _HEAD = 6.0
 _LOOP_WIDTH = 26.0
 _MOST_ADDRESSES = 4
@@ -71,9 +71,9 @@ class Drawing:
     rows: tuple[_Row, ...]
 
 
-def draw(ladder: Ladder) -> Drawing:
-    """Geometry of a ladder with at least one message."""
-    width = _column_width(ladder)
+def draw(ladder: Ladder, page_width: float) -> Drawing:
+    """Geometry of a ladder with at least one message; it becomes wider than the page when it must."""
+    width = _column_width(ladder, page_width)
     middles = [_TIME_WIDTH + width * (position + 0.5) for position in range(len(ladder.columns))]
     boxes = tuple(
         _Box(
@@ -89,7 +89,8 @@ def draw(ladder: Ladder) -> Drawing:
     y = 6.0
     for item in ladder.rows:
         if isinstance(item, Arrow):
-            rows.append(_message_row(item, middles, y))
+            colour = None if item.call is None else ladder.calls[item.call].colour
+            rows.append(_message_row(item, colour, middles, y))
         else:
             rows.append(
                 _Row(
@@ -115,38 +116,34 @@ def draw_svg(ladder: Ladder, title: str) -> str:
     """A file of its own, in the colours of the reader's system."""
     if not ladder.arrows:
         return render("ladder_empty.svg.j2", title=one_line(title), style=asset("ladder.css"))
-    return render("ladder.svg.j2", drawing=draw(ladder), title=one_line(title), style=asset("ladder.css"))
+    return render("ladder.svg.j2", drawing=draw(ladder, FILE_WIDTH), title=one_line(title), style=asset("ladder.css"))
 
 
-def _column_width(ladder: Ladder) -> float:
-    """Wide enough for what is written between neighbours, within limits."""
-    least = _LEAST_COLUMN if len(ladder.columns) <= _CROWD else _LEAST_COLUMN_IN_CROWD
-    widest = max(
-        (
-            (_label_width(arrow) + 34) / max(abs(arrow.destination - arrow.source), 1)
-            for arrow in ladder.arrows
-        ),
-        default=0.0,
+def _column_width(ladder: Ladder, page_width: float) -> float:
+    """As wide as the page gives room for, within limits; labels that do not fit are cut."""
+    return round(
+        min(max((page_width - _TIME_WIDTH - _RIGHT_MARGIN) / len(ladder.columns), _LEAST_COLUMN), _MOST_COLUMN)
     )
-    address = max((cell_len(a) * 6.6 + 18 for c in ladder.columns for a in c.addresses), default=0.0)
-    return round(min(max(least, widest, address), _MOST_COLUMN))
 
 
-def _label_width(arrow: Arrow) -> float:
-    hint = cell_len(arrow.view.hint) * _HINT_CHARACTER + 8 if arrow.view.hint else 0.0
-    return cell_len(_label(arrow)) * _LABEL_CHARACTER + hint
+def _label_width(label: str, hint: str) -> float:
+    return cell_len(label) * _LABEL_CHARACTER + (cell_len(hint) * _HINT_CHARACTER + 8 if hint else 0.0)
+
+
+def _hint(arrow: Arrow) -> str:
+    return " · ".join(part for part in (arrow.party, arrow.view.hint) if part)
 
 
 def _label(arrow: Arrow) -> str:
     return f"↻ {arrow.view.label}" if arrow.retransmission else arrow.view.label
 
 
-def _message_row(arrow: Arrow, middles: list[float], y: float) -> _Row:
+def _message_row(arrow: Arrow, colour: int | None, middles: list[float], y: float) -> _Row:
     start, end = middles[arrow.source], middles[arrow.destination]
     line = _ROW_HEIGHT - 8
-    classes = ["msg", arrow.view.tone, f"c{(arrow.call or 0) % 8}" if arrow.call is not None else "c-none"]
+    classes = ["msg", arrow.view.tone] + ([] if colour is None else [f"c{colour}"])
     classes += ["again"] * arrow.retransmission + ["noise"] * arrow.view.housekeeping
-    label, hint, label_x, anchor = _label(arrow), arrow.view.hint, (start + end) / 2, "middle"
+    label, hint, label_x, anchor = _label(arrow), _hint(arrow), (start + end) / 2, "middle"
     if start == end:
         path = f"M{start:g} {line - 9:g}h{_LOOP_WIDTH:g}v9H{start + 2:g}"
         head, label_x, anchor = _arrow_head(start, line, leftwards=True), start + _LOOP_WIDTH + 8, "start"
@@ -154,8 +151,8 @@ def _message_row(arrow: Arrow, middles: list[float], y: float) -> _Row:
         sign = 1 if end > start else -1
         path = f"M{start:g} {line:g}H{end - sign * 2:g}"
         head = _arrow_head(end, line, leftwards=sign < 0)
-        room = abs(end - start) - 24
-        if _label_width(arrow) > room:
+        room = abs(end - start) - 14
+        if _label_width(label, hint) > room:
             hint = _cut(hint, room - cell_len(label) * _LABEL_CHARACTER - 8, _HINT_CHARACTER)
             label = _cut(label, room, _LABEL_CHARACTER)
     again = ", sent again" if arrow.retransmission else ""
@@ -172,7 +169,7 @@ def _message_row(arrow: Arrow, middles: list[float], y: float) -> _Row:
         head=head,
         label_x=label_x,
         label_anchor=anchor,
-        title=f"{arrow.view.label}{again} — {one_line(arrow.entry.source)} → {one_line(arrow.entry.destination)}",
+        title=f"{arrow.view.label}{again}: {one_line(arrow.entry.source)} → {one_line(arrow.entry.destination)}",
     )
 
 

@@ -7,8 +7,9 @@ from rich.cells import cell_len, set_cell_size
 from reports.ladder import Arrow, Ladder
 
 _LEAST_COLUMN = 22
-_MOST_COLUMN = 34
+_MOST_COLUMN = 26
 _TIME_WIDTH = 10
+_MOST_ADDRESSES = 4
 
 
 def draw_text(ladder: Ladder) -> str:
@@ -21,7 +22,7 @@ def draw_text(ladder: Ladder) -> str:
     middles = [margin + width * position for position in range(len(ladder.columns))]
     total = middles[-1] + width // 2 + 1
     lines = [_centred([column.name for column in ladder.columns], middles, width, total)]
-    for row in range(max(len(column.addresses) for column in ladder.columns)):
+    for row in range(min(max(len(column.addresses) for column in ladder.columns), _MOST_ADDRESSES)):
         addresses = [column.addresses[row] if row < len(column.addresses) else "" for column in ladder.columns]
         lines.append(_centred(addresses, middles, width, total))
     for item in ladder.rows:
@@ -34,8 +35,9 @@ def draw_text(ladder: Ladder) -> str:
 
 
 def _label(arrow: Arrow) -> str:
-    hint = f" ({arrow.view.hint})" if arrow.view.hint else ""
-    return f"{arrow.view.label}{hint}{' (again)' if arrow.retransmission else ''}"
+    hints = ", ".join(part for part in (arrow.party, arrow.view.hint) if part)
+    hint = f" ({hints})" if hints else ""
+    return f"{'(again) ' if arrow.retransmission else ''}{arrow.view.label}{hint}"
 
 
 def _centred(texts: list[str], middles: list[int], width: int, total: int) -> str:

@@ -20,8 +20,8 @@ from markupsafe import Markup
 from harness.evidence import ScenarioRecord, Step, StepStatus, slug
 from harness.verdict import Verdict
 from reports.heard import Hearing
-from reports.ladder import CALL_COLOURS, Ladder
-from reports.ladder_svg import Drawing, draw
+from reports.ladder import Ladder
+from reports.ladder_svg import PAGE_WIDTH, Drawing, draw
 from reports.reading import Run
 from reports.rendering import asset, render
 from reports.rtp import RtpRow, rtp_rows
@@ -156,7 +156,7 @@ def _card(run: Run, shown: Exhibit, anchor: str, *, opened: bool, data: Markup) 
         duration=duration(record.duration_s),
         talk=duration(record.talk_s) if record.talk_s else "",
         steps=tuple(_step(step) for step in record.steps),
-        drawing=draw(ladder) if ladder.arrows else None,
+        drawing=draw(ladder, PAGE_WIDTH) if ladder.arrows else None,
         arrows=len(ladder.arrows),
         quiet_arrows=sum(arrow.view.housekeeping for arrow in ladder.arrows),
         calls=_calls(ladder),
@@ -186,13 +186,13 @@ def _calls(ladder: Ladder) -> tuple[CallView, ...]:
     return tuple(
         CallView(
             position=position,
-            colour=position % CALL_COLOURS,
-            between=" → ".join(ladder.columns[end].name for end in call.between),
+            colour=call.colour,
+            between=" → ".join(call.between),
             call_id=call.call_id,
             messages=call.messages,
         )
         for position, call in enumerate(ladder.calls)
-        if not call.housekeeping
+        if call.colour is not None
     )
 
 
@@ -212,12 +212,11 @@ def _data(shown: Exhibit, budget: int) -> tuple[Markup, int]:
             continue
         used += len(sound)
         clips.append({"type": lane.playable.mime_type, "sound": sound})
-    columns = shown.ladder.columns
     messages = [
         {
             "time": f"{arrow.at_s:+.3f} s",
-            "from": f"{columns[arrow.source].name} · {one_line(arrow.entry.source)}",
-            "to": f"{columns[arrow.destination].name} · {one_line(arrow.entry.destination)}",
+            "from": f"{arrow.names[0]} · {one_line(arrow.entry.source)}",
+            "to": f"{arrow.names[1]} · {one_line(arrow.entry.destination)}",
             "over": one_line(arrow.entry.transport, limit=12).upper(),
             "again": arrow.retransmission,
             "text": visible(arrow.entry.raw, limit=_MESSAGE_CHARACTERS),
@@ -247,9 +246,7 @@ def _fact(value: Any) -> str:
 
 def _tally(cards: Sequence[Card]) -> str:
     verdicts = [card.record.verdict for card in cards]
-    return ", ".join(
-        f"{verdicts.count(verdict)} {VERDICT_WORDS[verdict]}" for verdict in _ORDER if verdict in verdicts
-    )
+    return ", ".join(f"{verdicts.count(verdict)} {VERDICT_WORDS[verdict]}" for verdict in _ORDER if verdict in verdicts)
 
 
 def _run_facts(run: Run, exit_code: int) -> list[tuple[str, str]]:

@@ -56,9 +56,14 @@ def read_run(run_directory: Path, secrets: Sequence[str] = ()) -> Run:
         for directory in sorted(run_directory.glob("evidence/*"))
         if directory.is_dir()
     ]
-    scenarios.sort(key=lambda s: (s.record.feature_file, s.record.line, s.record.name, s.directory.name))
+    # Those without a readable record name no feature file and come last.
+    scenarios.sort(
+        key=lambda s: (not s.record.feature_file, s.record.feature_file, s.record.line, s.record.name, s.directory.name)
+    )
     return Run(
-        directory=run_directory, record=_masked(_read_run_record(run_directory, scenarios), secrets), scenarios=tuple(scenarios)
+        directory=run_directory,
+        record=_masked(_read_run_record(run_directory, scenarios), secrets),
+        scenarios=tuple(scenarios),
     )
 
 

@@ -23,7 +23,7 @@ _COMPACT = {"call-id": "i", "via": "v", "from": "f", "to": "t", "content-type": 
 _STATIC_PAYLOADS = {"0": "PCMU", "3": "GSM", "4": "G723", "8": "PCMA", "9": "G722", "18": "G729"}
 _CODEC_NAMES = {"opus": "Opus"}
 _CHALLENGES = frozenset({401, 407})
-_CODECS_SHOWN = 3
+_CODECS_SHOWN = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ def _view(raw: str) -> SipView:
 def _request_label(method: str, headers: dict[str, str]) -> str:
     # A second INVITE of a dialog has a To tag (RFC 3261 section 14).
     if method == "INVITE" and _found(_TAG, headers.get("to", "")):
-        return "INVITE again (in the call)"
+        return "re-INVITE"
     if method in ("INVITE", "REGISTER") and ("authorization" in headers or "proxy-authorization" in headers):
         return f"{method} + credentials"
     return method
@@ -120,7 +120,7 @@ def _found(pattern: re.Pattern[str], text: str) -> str:
 
 
 def _media_hint(body: str) -> str:
-    """Codecs of the first audio stream of an SDP, and its direction unless it is sendrecv."""
+    """Direction of an SDP's first audio stream unless it is sendrecv, else its codecs."""
     audio = re.search(r"^m=audio +(\d{1,5})\S* +\S+ +([^\r\n]*)", body, re.MULTILINE)
     if not audio:
         return ""
@@ -131,13 +131,12 @@ def _media_hint(body: str) -> str:
         name = names.get(payload) or _STATIC_PAYLOADS.get(payload, "")
         if name and name.lower() not in ("telephone-event", "cn") and name not in codecs:
             codecs.append(name)
-    shown = [one_line(_CODEC_NAMES.get(name.lower(), name), limit=16) for name in codecs[:_CODECS_SHOWN]]
-    if len(codecs) > _CODECS_SHOWN:
-        shown.append(f"+{len(codecs) - _CODECS_SHOWN}")
-    direction = re.search(r"^a=(sendonly|recvonly|inactive)\b", section, re.MULTILINE)
-    parts = [" ".join(shown)] if shown else []
     if audio[1] == "0":
-        parts.append("stream refused")
-    elif direction:
-        parts.append(direction[1])
-    return ", ".join(parts)
+        return "stream refused"
+    direction = re.search(r"^a=(sendonly|recvonly|inactive)\b", section, re.MULTILINE)
+    if direction:
+        return direction[1]
+    shown = [one_line(_CODEC_NAMES.get(name.lower(), name), limit=16) for name in codecs]
+    if len(shown) > _CODECS_SHOWN:
+        shown = [shown[0], f"+{len(shown) - 1}"]
+    return " ".join(shown)

@@ -88,7 +88,9 @@ def _print_end(run: Run, console: Console) -> None:
     counts = ", ".join(f"{number} {VERDICT_WORDS[v]}" for v, number in count(run).items() if number)
     talk = sum(s.record.talk_s for s in run.scenarios)
     took = max(run.record.finished_wall - run.record.started_wall, 0.0)
-    console.print(Text(f"{counts or 'no scenario'}; {duration(talk)} of talk in {duration(took)}; exit code {exit_code}"))
+    console.print(
+        Text(f"{counts or 'no scenario'}; {duration(talk)} of talk in {duration(took)}; exit code {exit_code}")
+    )
     for name in _SHOWN_FIRST:
         path = run.directory / name
         if path.exists():

@@ -18,8 +18,8 @@ VERDICT_WORDS = {
 BLAME_WORDS = {
     Blame.NOBODY: "",
     Blame.PBX: "the PBX",
-    Blame.USER: "the set-up: target file, feature or command line",
-    Blame.HARNESS: "the test bench: nothing is proven about the PBX",
+    Blame.USER: "the set-up (target file, feature or command line)",
+    Blame.HARNESS: "the test bench; nothing is proven about the PBX",
 }
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,11 +47,11 @@ def write(run_directory: Path, *, secrets: Sequence[str] = ()) -> WrittenReports
         headline=headline(run),
     )
     try:
-        exhibits = [exhibit(evidence) for evidence in run.scenarios]
+        # Most of the time goes into the audio coder, which lets other threads run.
+        with ThreadPoolExecutor(os.cpu_count() or 1) as workers:
+            exhibits = list(workers.map(exhibit, run.scenarios))
         # Notes on what could not be drawn belong to the scenario in every report.
-        told = replace(
-            run, scenarios=tuple(replace(e.evidence, problems=e.problems) for e in exhibits)
-        )
+        told = replace(run, scenarios=tuple(replace(e.evidence, problems=e.problems) for e in exhibits))
         _put(written.html, page(told, exhibits))
         _put(written.junit, junit_document(told))
         _put(written.summary, json.dumps(summary_document(told), indent=1, ensure_ascii=False) + "\n")
