@@ -92,7 +92,7 @@ class _Directory:
             Column(
                 name=one_line(p.name, limit=60),
                 role=p.role.value,
-                addresses=tuple(one_line(a, limit=60) for a in p.addresses),
+                addresses=tuple(one_line(a, limit=60) for a in _worth_showing(p.addresses)),
                 detail=one_line(p.detail, limit=120),
             )
             for p in ordered
@@ -175,6 +175,12 @@ def host_of(address: str) -> str:
     """``ip`` of ``ip:port`` or ``[ip]:port``."""
     host, colon, port = address.rpartition(":")
     return host.strip("[]") if colon and port.isdecimal() else address.strip("[]")
+
+
+def _worth_showing(addresses: Sequence[str]) -> list[str]:
+    """Without a bare host that is there with a port too."""
+    with_port = {host_of(address) for address in addresses if host_of(address) != address}
+    return [address for address in addresses if address not in with_port]
 
 
 def _with_steps(record: ScenarioRecord, arrows: list[Arrow]) -> tuple[Arrow | StepLine, ...]:

@@ -35,6 +35,7 @@ EMBEDDED_BYTES = 24_000_000
 _MESSAGE_CHARACTERS = 12_000
 _MESSAGES_EMBEDDED = 1_500
 _OPEN_AT_FIRST = 8
+_OPEN_WHEN_SO_FEW = 2
 _ORDER = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1, Verdict.PASS: 2, Verdict.NOT_RUN: 3}
 
 
@@ -130,7 +131,9 @@ def _cards(run: Run, exhibits: Sequence[Exhibit]) -> list[Card]:
         budget -= used
         if exhibits[position].evidence.record.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
             opened.add(position)
-    if len(opened) > _OPEN_AT_FIRST:
+    if len(exhibits) <= _OPEN_WHEN_SO_FEW:
+        opened = set(range(len(exhibits)))
+    elif len(opened) > _OPEN_AT_FIRST:
         opened = set(sorted(opened)[:_OPEN_AT_FIRST])
     anchors: dict[str, int] = {}
     cards = []

@@ -69,10 +69,14 @@ def capture(entries: Iterable[SipTraceEntry]) -> Capture:
         written += 1
     problems = []
     if unaddressed:
-        problems.append(f"{unaddressed} of the messages have no usable address or time and are not in the pcap")
+        problems.append(f"not in the pcap for lack of a usable address or time: {_messages(unaddressed)}")
     if cut:
-        problems.append(f"{cut} of the messages are longer than a UDP packet and are cut in the pcap")
+        problems.append(f"cut in the pcap, being longer than a UDP packet: {_messages(cut)}")
     return Capture(octets=file.getvalue(), messages=written, problems=tuple(problems))
+
+
+def _messages(number: int) -> str:
+    return f"{number} message{'' if number == 1 else 's'}"
 
 
 def _ends(entry: SipTraceEntry) -> tuple[Address, Address] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -25,12 +26,13 @@ _REASON_STYLES = _STYLES | {Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
 _SHOWN_FIRST = ("report.html", "summary.json", "junit.xml")
 
 
-def print_table(run_directory: Path, console: Console) -> None:
+def print_table(run_directory: Path, console: Console, *, secrets: Sequence[str] = ()) -> None:
     """Every scenario with its verdict, times and reason; then the verdict and where the reports are.
 
-    The words alone tell everything: colour may be missing. Paths are never wrapped or cut.
+    The words alone tell everything: colour may be missing. Paths are never wrapped or cut. ``secrets`` as in
+    ``reports.write``.
     """
-    run = read_run(run_directory)
+    run = read_run(run_directory, secrets)
     table = Table(box=None, pad_edge=False, expand=False, show_header=bool(run.scenarios), header_style="dim")
     table.add_column("verdict", no_wrap=True)
     table.add_column("scenario", overflow="fold", ratio=1)
@@ -42,7 +44,7 @@ def print_table(run_directory: Path, console: Console) -> None:
             table.add_row(*_cells(scenario.record))
     console.print()
     if run.scenarios:
-        console.print(table)
+        console.print(table, soft_wrap=False)
         console.print()
     _print_end(run, console)
 

@@ -62,7 +62,9 @@ def headline(run: Run) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``4.2 s``, ``3 min 12 s``, ``1 h 4 min``."""
+    """``17 ms``, ``4.2 s``, ``3 min 12 s``, ``1 h 4 min``."""
+    if seconds < 0.0995:
+        return f"{max(seconds, 0.0) * 1000:.0f} ms"
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -72,7 +74,8 @@ def duration(seconds: float) -> str:
 
 
 def _where(record: RunRecord) -> str:
-    pbx = one_line(record.pbx_version, limit=80) or f"target {one_line(record.target, limit=80)}"
+    # A distribution's build suffix ("22.10.1+dfsg+…") is for the details, not for the headline.
+    pbx = one_line(record.pbx_version, limit=80).partition("+")[0] or f"target {one_line(record.target, limit=80)}"
     twin = f" (broken twin {one_line(record.twin, limit=60)})" if record.twin else ""
     return f"the {one_line(record.profile, limit=60)} trunk, {pbx}{twin}"
 

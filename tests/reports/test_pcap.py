@@ -88,7 +88,7 @@ def test_what_cannot_be_a_packet_is_said(change):
     values = {"at": 1.0, "wall": 1.7e9, "source": "127.0.0.1:1", "destination": "127.0.0.2:2", "transport": "udp"}
     made = capture([SipTraceEntry(**(values | change), raw="x")])
     assert made.messages == 0
-    assert "1 of the messages" in made.problems[0]
+    assert "1 message" in made.problems[0]
 
 
 def test_ipv6_and_overlong():
@@ -99,7 +99,7 @@ def test_ipv6_and_overlong():
     ((_, ip),) = packets(made.octets)
     assert isinstance(ip, dpkt.ip6.IP6)
     assert len(ip.data.data) == MOST_UDP_BYTES
-    assert "longer than a UDP packet" in made.problems[0]
+    assert "longer than a UDP packet: 1 message" in made.problems[0]
 
 
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")

@@ -6,6 +6,7 @@ import pytest
 
 import reports
 from harness.verdict import Blame, Verdict
+from reports.wording import duration
 from tests.reports.sample_run import scenario, whole_call, write_run
 
 SCHEMA = json.loads((Path(reports.__file__).parent / "schema/summary.schema.json").read_text(encoding="utf-8"))
@@ -83,3 +84,20 @@ def test_writing_again_gives_the_same(tmp_path):
     reports.write(tmp_path)
     assert {p.name for p in tmp_path.rglob("*") if p.is_file()} == {p.name for p in first}
     assert (tmp_path / "evidence/one-8/ladder.svg").read_bytes() == first[tmp_path / "evidence/one-8/ladder.svg"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 ms"), (0.017, "17 ms"), (0.1, "0.1 s"), (59.94, "59.9 s"), (59.99, "1 min 0 s"), (192.4, "3 min 12 s"),
+     (3600, "1 h 0 min"), (-1, "0 ms")],
+)  # fmt: skip
+def test_durations_in_words(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_the_headline_has_no_build_suffix(tmp_path):
+    write_run(tmp_path, pbx_version="Asterisk 22.10.1+dfsg+~cs6.17")
+    scenario(tmp_path, "One", Verdict.PASS)
+    written = reports.write(tmp_path)
+    assert written.headline == "Ready: 1 of 1 scenario passed on the 8x8 trunk, Asterisk 22.10.1"
+    assert summary(tmp_path)["pbx_version"] == "Asterisk 22.10.1+dfsg+~cs6.17"
