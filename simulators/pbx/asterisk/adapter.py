@@ -1,0 +1,99 @@
+"""The reference PBX seen from inside: channels, queues, clock, messages, recordings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+from harness.errors import Inconclusive
+from simulators.pbx.adapter import PbxChannel, QueueState, RunningPbx
+from simulators.pbx.asterisk.ami import Manager, Message
+from simulators.pbx.instance import Layout
+
+_CHANNEL = re.compile(r"^[^/]+/(?P<peer>.+)-[0-9a-f]+(?:;[12])?$")
+_DEVICE_NOT_IN_USE = "1"
+
+
+class AsteriskPbx:
+    """Asks Asterisk's manager interface; reads its spool. Raises Inconclusive when it does not answer."""
+
+    def __init__(self, running: RunningPbx) -> None:
+        self._target = running.target
+        self._manager = Manager(running.control_url, running.control_user, running.control_password)
+        spool = Layout(PurePosixPath(running.directory))
+        self._recordings = Path(spool.recordings)
+        self._voicemail = Path(spool.voicemail)
+
+    def channels(self) -> Sequence[PbxChannel] | None:
+        """Call legs that exist now; a leg to an agent has the caller's number as its caller."""
+        agents = set(self._target.agents.extensions)
+        events = self._events("CoreShowChannels", "CoreShowChannel")
+        return [_channel(event, agents) for event in events]
+
+    def queue(self, name: str) -> QueueState | None:
+        """Who waits in a queue, longest first, and which of its agents could be rung now."""
+        messages = self._manager.action("QueueStatus", Queue=name)
+        entries = [m for m in messages if m["Event"] == "QueueEntry"]
+        members = [m for m in messages if m["Event"] == "QueueMember"]
+        return QueueState(
+            name=name,
+            waiting=tuple(m["CallerIDNum"] for m in sorted(entries, key=lambda m: int(m["Position"] or 0))),
+            available_agents=tuple(
+                m["Name"] for m in members if m["Status"] == _DEVICE_NOT_IN_USE and m["Paused"] != "1"
+            ),
+        )
+
+    def now(self) -> datetime | None:
+        """The PBX's clock, as it itself formats it."""
+        zone = self._target.pbx.timezone
+        answer = self._manager.action("Getvar", Variable=f"STRFTIME(,{zone},%Y-%m-%dT%H:%M:%S)")[0]
+        try:
+            return datetime.fromisoformat(answer["Value"])
+        except ValueError:
+            raise Inconclusive(f"the PBX's clock reads {answer['Value']!r}") from None
+
+    def voicemail_messages(self, number: str) -> Sequence[Path] | None:
+        """Messages left for a number; they have a file of their own number each."""
+        return sorted((self._voicemail / number.lstrip("+") / "INBOX").glob("msg*.wav"))
+
+    def recordings(self) -> Sequence[Path] | None:
+        """Recordings of conversations with agents, of all numbers."""
+        return sorted(self._recordings.glob("*/*.wav"), key=lambda path: (path.stat().st_mtime, path.name))
+
+    def version(self) -> str:
+        """What Asterisk says it is."""
+        return f"Asterisk {self._manager.action('CoreSettings')[0]['AsteriskVersion']}"
+
+    def wait_until_booted(self) -> None:
+        """Returns when Asterisk has loaded all its modules."""
+        self._manager.command("core waitfullybooted")
+
+    def has_module(self, like: str) -> bool:
+        """Whether a module with ``like`` in its name runs."""
+        return any("Running" in line for line in self._manager.command(f"module show like {like}"))
+
+    def close(self) -> None:
+        """Close the connection to the manager interface."""
+        self._manager.close()
+
+    def _events(self, action: str, event: str) -> list[Message]:
+        return [message for message in self._manager.action(action) if message["Event"] == event]
+
+
+def _channel(event: Message, agents: set[str]) -> PbxChannel:
+    match = _CHANNEL.match(event["Channel"])
+    peer = match["peer"] if match else event["Channel"]
+    connected, own = event["ConnectedLineNum"], event["CallerIDNum"]
+    # On a leg that the PBX placed, "caller ID" is the account called and "connected line" the caller.
+    placed_by_pbx = peer in agents and own == peer and connected not in ("", "<unknown>")
+    in_queue = event["Application"] == "Queue"
+    return PbxChannel(
+        name=event["Channel"],
+        peer=peer,
+        caller_number=connected if placed_by_pbx else own,
+        called_number=peer if placed_by_pbx else event["Exten"],
+        state=event["ChannelStateDesc"],
+        queue=event["ApplicationData"].partition(",")[0] if in_queue else "",
+    )

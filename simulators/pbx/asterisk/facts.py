@@ -1,0 +1,184 @@
+"""What the templates are filled from: the target, put in the terms of Asterisk's configuration."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from harness.errors import HarnessMisuse
+from harness.target import Number, Purpose, Target
+from simulators.pbx.asterisk.language_rules import PrefixRule, prefix_rules
+from simulators.pbx.asterisk.opening_hours import TimeRange, time_ranges
+from simulators.pbx.blocks import Ports
+from simulators.pbx.instance import Layout
+
+RING_S = 1
+"""How long a caller hears it ring before the PBX answers: time enough to give up before."""
+
+SIP_PORT = 5060
+HTTP_PORT = 8088
+AMI_PORT = 5038
+DEFAULT_MAX_WAIT_S = 60
+
+# What may stand in Asterisk's configuration without a meaning of its own.
+_PLAIN = re.compile(r"^[A-Za-z0-9_.-]+$")
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFacts:
+    """A number that the support centre answers. ``hours`` is None when it is always open."""
+
+    digits: str
+    queue: str
+    menu: bool
+    hours: list[TimeRange] | None
+    max_wait_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFacts:
+    """A queue; ``ring_s`` in whole seconds, as Asterisk counts."""
+
+    name: str
+    agents: list[str]
+    ring_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFacts:
+    """An agent's account, and the number that a customer sees when this agent calls."""
+
+    extension: str
+    business_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentsFacts:
+    accounts: list[AgentFacts]
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageFacts:
+    default: str
+    prefixes: list[PrefixRule]
+    menu: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkFacts:
+    addresses: list[str]
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ControlFacts:
+    """Access to the manager interface."""
+
+    user: str
+    password: str
+    http_port: int
+    ami_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a template may name."""
+
+    host: str
+    port: int
+    transport: str
+    timezone: str
+    ring_s: int
+    paths: Layout
+    trunk: TrunkFacts
+    pstn_address: str
+    pstn_port: int
+    agents: AgentsFacts
+    queues: list[QueueFacts]
+    numbers: list[NumberFacts]
+    unassigned: list[str]
+    languages: LanguageFacts
+    control: ControlFacts
+    voicemail_pin: str
+    opus_modules: list[str]
+    auth_type: str = "userpass"
+
+    @property
+    def transport_parameter(self) -> str:
+        """What a SIP URI needs for the trunk's transport; UDP needs nothing."""
+        return ";transport=tcp" if self.transport == "tcp" else ""
+
+
+def ports_of(target: Target) -> Ports:
+    """What the reference PBX will listen on."""
+    return Ports(sip=target.pbx.port, http=HTTP_PORT, ami=AMI_PORT)
+
+
+def facts_of(
+    target: Target,
+    layout: Layout,
+    *,
+    pstn_address: str,
+    control: ControlFacts,
+    voicemail_pin: str,
+    opus_modules: list[str],
+) -> Facts:
+    """The facts of a target. Raises HarnessMisuse for names that Asterisk's configuration cannot hold."""
+    for kind, names in (
+        ("[agents] extensions", target.agents.extensions),
+        ("[[queues]] name", [queue.name for queue in target.queues]),
+    ):
+        for name in names:
+            if not _PLAIN.match(name):
+                raise HarnessMisuse(
+                    f"{kind}: the reference PBX cannot have {name!r}",
+                    suggestion="use letters, digits, '-', '_' and '.'",
+                )
+    return Facts(
+        host=target.pbx.host,
+        port=target.pbx.port,
+        transport=target.pbx.transport,
+        timezone=target.pbx.timezone,
+        ring_s=RING_S,
+        paths=layout,
+        trunk=TrunkFacts(target.trunk.addresses, target.trunk.port),
+        pstn_address=pstn_address,
+        pstn_port=SIP_PORT,
+        agents=AgentsFacts(
+            [AgentFacts(extension, _business_number(target, extension)) for extension in target.agents.extensions],
+            target.agents.password.get_secret_value(),
+        ),
+        queues=[QueueFacts(queue.name, queue.agents, math.ceil(queue.ring_s)) for queue in target.queues],
+        numbers=[_number(target, number) for number in target.numbers if number.purpose is not Purpose.UNASSIGNED],
+        unassigned=[n.number.lstrip("+") for n in target.numbers if n.purpose is Purpose.UNASSIGNED],
+        languages=LanguageFacts(
+            target.languages.default, prefix_rules(target.languages), sorted(target.languages.menu.items())
+        ),
+        control=control,
+        voicemail_pin=voicemail_pin,
+        opus_modules=opus_modules,
+    )
+
+
+def _number(target: Target, number: Number) -> NumberFacts:
+    queue = next((queue for queue in target.queues if queue.name == number.queue), None)
+    if queue is None:
+        raise HarnessMisuse(
+            f"number {number.number}: the reference PBX needs a queue for each number that is in service"
+        )
+    return NumberFacts(
+        digits=number.number.lstrip("+"),
+        queue=queue.name,
+        menu=number.purpose is Purpose.LANGUAGE_MENU,
+        hours=None if number.hours is None else time_ranges(number.hours),
+        max_wait_s=math.ceil(queue.max_wait_s),
+    )
+
+
+def _business_number(target: Target, extension: str) -> str:
+    """The first number of a queue that the agent serves, else the target's first."""
+    queues = {queue.name for queue in target.queues if extension in queue.agents}
+    own = [number.number for number in target.numbers if number.queue in queues]
+    return (own or [number.number for number in target.numbers] or [""])[0]

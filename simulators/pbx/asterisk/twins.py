@@ -1,0 +1,76 @@
+"""Broken twins of the reference PBX: each does one thing wrong, and some scenario must notice."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.errors import HarnessMisuse
+from harness.toml_file import load_model
+
+TWINS = Path(__file__).parent / "twins"
+_FILE = "twin.toml"
+
+
+class _TwinFile(BaseModel):
+    """``twin.toml``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    description: str
+    breaks: str
+    caught_by: Annotated[list[str], Field(min_length=1)]
+    reason: str
+    starts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A twin and how it is recognised.
+
+    ``description`` is what a PBX's administrator would say is wrong, ``breaks`` the requirement that does
+    not hold. A scenario whose name contains one of ``caught_by`` must fail, with a reason that the regular
+    expression ``reason`` finds. ``starts`` is false for a PBX that does not run at all.
+    """
+
+    name: str
+    description: str
+    breaks: str
+    caught_by: tuple[str, ...]
+    reason: str
+    starts: bool
+    directory: Path
+
+
+def list_twins() -> list[Twin]:
+    """All twins, by name."""
+    return [_load(path.parent) for path in sorted(TWINS.glob(f"*/{_FILE}"))]
+
+
+def find_twin(name: str) -> Twin:
+    """The twin called ``name``. Raises HarnessMisuse with the nearest name."""
+    names = sorted(path.parent.name for path in TWINS.glob(f"*/{_FILE}"))
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        raise HarnessMisuse(
+            f"there is no twin {name!r}",
+            suggestion=f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}",
+        )
+    return _load(TWINS / name)
+
+
+def _load(directory: Path) -> Twin:
+    file = load_model(directory / _FILE, _TwinFile)
+    return Twin(
+        name=directory.name,
+        description=file.description,
+        breaks=file.breaks,
+        caught_by=tuple(file.caught_by),
+        reason=file.reason,
+        starts=file.starts,
+        directory=directory,
+    )

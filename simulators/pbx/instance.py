@@ -1,0 +1,162 @@
+"""An instance: the directory with one PBX's configuration, sounds, messages and recordings."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+ALIVE = "alive.lock"
+"""Held by the run for as long as the instance is in use; the kernel lets go of it when the run dies."""
+
+_KEPT = ("etc", "log", "spool")
+
+
+DATA_HOMES = (PurePosixPath("/usr/share/asterisk"), PurePosixPath("/var/lib/asterisk"))
+"""Where Asterisk's own data may be: Debian's place, and that of a build from source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where things are, as the PBX itself sees them (inside its root)."""
+
+    home: PurePosixPath
+
+    @property
+    def etc(self) -> PurePosixPath:
+        return self.home / "etc"
+
+    @property
+    def var(self) -> PurePosixPath:
+        return self.home / "var"
+
+    @property
+    def data(self) -> PurePosixPath:
+        return self.home / "data"
+
+    @property
+    def sounds(self) -> PurePosixPath:
+        return self.data / "sounds"
+
+    @property
+    def music(self) -> PurePosixPath:
+        return self.data / "music"
+
+    @property
+    def spool(self) -> PurePosixPath:
+        return self.home / "spool"
+
+    @property
+    def recordings(self) -> PurePosixPath:
+        return self.spool / "recordings"
+
+    @property
+    def voicemail(self) -> PurePosixPath:
+        return self.spool / "voicemail" / "default"
+
+    @property
+    def run(self) -> PurePosixPath:
+        return self.home / "run"
+
+    @property
+    def log(self) -> PurePosixPath:
+        return self.home / "log"
+
+    def directories(self) -> tuple[PurePosixPath, ...]:
+        """All that must exist before the PBX starts."""
+        return (
+            self.etc,
+            self.var,
+            self.sounds,
+            self.music,
+            self.recordings,
+            self.voicemail,
+            self.run,
+            self.log,
+        )
+
+
+@dataclass(slots=True)
+class Instance:
+    """``path`` is the directory on this machine, ``root`` what the PBX takes for ``/``."""
+
+    path: Path
+    root: Path
+    _alive: IO[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def layout(self) -> Layout:
+        """Paths as the PBX sees them."""
+        return Layout(PurePosixPath("/") / PurePosixPath(self.path.relative_to(self.root)))
+
+    def outside(self, inside: PurePosixPath) -> Path:
+        """Path on this machine of what the PBX calls ``inside``."""
+        return self.root / inside.relative_to("/")
+
+    def keep(self, directory: Path, secrets: tuple[str, ...]) -> None:
+        """Copy configuration, logs, messages and recordings to ``directory``, without the ``secrets``."""
+        for name in _KEPT:
+            if (self.path / name).is_dir():
+                shutil.copytree(self.path / name, directory / name, dirs_exist_ok=True)
+        for file in (directory / "etc").glob("*"):
+            text = file.read_text(encoding="utf-8")
+            for secret in secrets:
+                text = text.replace(secret, "****")
+            file.write_text(text, encoding="utf-8")
+
+    def remove(self) -> None:
+        """Delete the directory and let go of it. Safe to call twice."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        if self._alive is not None:
+            self._alive.close()
+            self._alive = None
+
+
+def create_instance(parent: Path, root: Path) -> Instance:
+    """A fresh instance below ``parent``; what dead runs left there is deleted first."""
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (parent / "instances.lock").open("wb") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        for leftover in abandoned(parent):
+            shutil.rmtree(leftover, ignore_errors=True)
+        path = Path(tempfile.mkdtemp(prefix="pbx-", dir=parent))
+        # Held open, and locked, until the instance is removed.
+        alive = (path / ALIVE).open("wb")
+        fcntl.flock(alive, fcntl.LOCK_EX)
+    instance = Instance(path, root, alive)
+    for directory in instance.layout.directories():
+        instance.outside(directory).mkdir(parents=True, exist_ok=True)
+    _link_documentation(instance)
+    return instance
+
+
+def _link_documentation(instance: Instance) -> None:
+    """Asterisk does not start without its documentation, which it seeks in the data directory."""
+    for home in DATA_HOMES:
+        if instance.outside(home / "documentation").is_dir():
+            instance.outside(instance.layout.data / "documentation").symlink_to(home / "documentation")
+            return
+
+
+def abandoned(parent: Path) -> list[Path]:
+    """Instances below ``parent`` whose run is dead."""
+    return [path for path in sorted(parent.glob("pbx-*")) if not in_use(path)]
+
+
+def in_use(path: Path) -> bool:
+    """Whether a living run holds the instance at ``path``."""
+    try:
+        descriptor = os.open(path / ALIVE, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,58 @@
+"""What a provider of Asterisk is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from simulators.pbx.instance import Instance
+
+STOP_S = 5.0
+"""How long Asterisk may take to end when asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time zone of the PBX and the local time at which its clock starts, empty for the real one."""
+
+    timezone: str
+    starts_at: str
+
+
+class PbxProcess(Protocol):
+    """An Asterisk that was started."""
+
+    def alive(self) -> bool:
+        """Whether it still runs."""
+
+    def stop(self) -> None:
+        """End it. Safe to call twice and after a crash."""
+
+
+class Provider(Protocol):
+    """A way to get an Asterisk."""
+
+    @property
+    def name(self) -> str:
+        """As in ``[pbx] provider``."""
+
+    @property
+    def root(self) -> Path:
+        """What the Asterisk takes for ``/``."""
+
+    @property
+    def instances(self) -> Path:
+        """Where instances are made, below ``root``."""
+
+    def opus_modules(self) -> list[str]:
+        """File names of the Opus codec modules to load; builds of Asterisk differ in them."""
+
+    def can_fake_clock(self) -> bool:
+        """Whether the PBX's clock can start at another time than the real one."""
+
+    def start(self, instance: Instance, clock: Clock, log: Path) -> PbxProcess:
+        """Start Asterisk on the instance's configuration; what it prints goes to ``log``."""
+
+    def close(self) -> None:
+        """Give back what the provider itself started. Safe to call twice."""
