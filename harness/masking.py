@@ -22,7 +22,8 @@ _PASSWORD = re.compile(
     r"(?i)((?:password|passwd|passphrase|secret|access_token|api_key)['\"\\]*\s*[=:]\s*|--password[= ])"
     r"""("[^"\r\n]*"|'[^'\r\n]*'|[^\s,;&"']+)"""
 )
-_URI_PASSWORD = re.compile(r"(?i)\b(sips?:[^\s:@<>;]+:)[^\s@<>]+(@)")
+# Bounded, so that a long text of nothing but "sip:" stays cheap.
+_URI_PASSWORD = re.compile(r"(?i)\b(sips?:[^\s:@<>;]{1,200}:)[^\s@<>]{1,200}(@)")
 _SRTP_KEY = re.compile(r"(?i)(\binline:)([A-Za-z0-9+/=]+)")
 
 _RULES = (

@@ -12,7 +12,7 @@ from reports.visible import one_line
 UNREADABLE = "unreadable message"
 KEEP_ALIVE = "keep-alive"
 
-_REQUEST = re.compile(r"([A-Za-z][A-Za-z0-9.!%*_+`'~-]{0,31}) +\S.*? +SIP/2\.0\s*\Z", re.IGNORECASE)
+_METHOD = re.compile(r"[A-Za-z][A-Za-z0-9.!%*_+`'~-]{0,31}")
 _STATUS = re.compile(r"SIP/2\.0 +(\d{3})(?: +(.*))?\Z", re.IGNORECASE)
 _BRANCH = re.compile(r";\s*branch\s*=\s*([^;,\s]+)", re.IGNORECASE)
 _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
@@ -24,6 +24,7 @@ _STATIC_PAYLOADS = {"0": "PCMU", "3": "GSM", "4": "G723", "8": "PCMA", "9": "G72
 _CODEC_NAMES = {"opus": "Opus"}
 _CHALLENGES = frozenset({401, 407})
 _CODECS_SHOWN = 2
+_STATUS_LINE_READ = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +78,14 @@ def _view(raw: str) -> SipView:
     via = _found(_BRANCH, headers.get("via", ""))
     tags = (_found(_TAG, headers.get("from", "")), _found(_TAG, headers.get("to", "")))
     transaction = (first, via, " ".join(sequence), call_id, *tags)
-    status = _STATUS.match(first)
-    request = None if status else _REQUEST.match(first)
+    status = _STATUS.match(first[:_STATUS_LINE_READ])
+    words = first.split()
     if status:
         reason = one_line(status[2] or "", limit=40)
         suffix = f" ({one_line(answered, limit=20)})" if answered and answered != "INVITE" else ""
         label, method, code = f"{status[1]} {reason}".strip() + suffix, answered, int(status[1])
-    elif request:
-        method = request[1].upper()
+    elif len(words) > 2 and words[-1].upper() == "SIP/2.0" and _METHOD.fullmatch(words[0]):
+        method = words[0].upper()
         label, code = _request_label(method, headers), 0
     else:
         label, method, code = (UNREADABLE if raw.strip() else KEEP_ALIVE), "", 0

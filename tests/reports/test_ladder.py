@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.evidence import Participant, Role, ScenarioRecord, Step, StepStatus
+from harness.masking import mask_message, mask_text
 from harness.trace import SipTraceEntry, decode_octets
 from harness.verdict import Blame, Verdict
 from reports.ladder import Arrow, StepLine, build_ladder
@@ -142,3 +143,16 @@ def test_any_message_can_be_drawn(parts):
 def test_garbage_is_called_unreadable():
     assert view(entry("\x00\x01 nothing of SIP")).label == UNREADABLE
     assert view(entry("\r\n\r\n")).housekeeping
+
+
+def test_hostile_lengths_are_read_in_no_time():
+    """Each would take minutes with a pattern that backtracks."""
+    for raw in (
+        "INVITE x" + " " * 200_000,
+        "SIP/2.0 200" + " " * 200_000 + "\nx",
+        "INVITE x SIP/2.0\r\nVia: " + "; " * 100_000 + "\r\n\r\n" + "m=audio 1 " * 20_000,
+        "sip:" * 50_000,
+        "response" * 20_000 + "=" * 50_000,
+    ):
+        view(entry(mask_message(raw)))
+        mask_text(raw)
