@@ -132,6 +132,13 @@ class Call:
         for leg, agent in self._legs.items():
             self._end(leg, agent, 480)
 
+    def abandon(self, why: str) -> None:
+        """Be over, whatever state the legs are in: something unforeseen went wrong."""
+        self._clear_timers()
+        self._state.blame(self.calling_leg, why)
+        for leg in (self.calling_leg, self.called_leg):
+            self.signalled(leg, Signal.RELEASED, Side.TRUNK, 500, reason_of(500))
+
     # LegListener
 
     def partner(self, leg: Leg) -> LegUserAgent | None:

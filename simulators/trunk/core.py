@@ -140,7 +140,7 @@ class TrunkCore:
     # Requests outside dialogs, from sippy's transaction layer.
 
     def _guarded(self, handle: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-        """``handle``, but a request that it cannot cope with is answered 500 and its call forgotten."""
+        """``handle``, but a request that it cannot cope with is answered 500 and its call is over."""
 
         def asked(request: Any, transaction: Any) -> Any:
             before = set(self._calls)
@@ -149,7 +149,8 @@ class TrunkCore:
             except Exception:
                 log.exception("%s could not be handled", request.getMethod())
                 for name in set(self._calls) - before:
-                    del self._calls[name]
+                    self._calls[name].abandon("the trunk could not handle its INVITE")
+                    self._calls.pop(name, None)
                 return _refusal(request, 500)
 
         return asked

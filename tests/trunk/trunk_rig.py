@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,13 @@ CUSTOMER = "+34600111222"
 BUSINESS = "+442079460100"
 TRUNK, PBX, PHONE = "127.0.12.20", "127.0.12.10", "127.0.12.30"
 
-_ports = itertools.count(22000)
+
+def free_port() -> int:
+    """A port of the trunk's address that is free for UDP and TCP."""
+    with socket.create_server((TRUNK, 0)) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        port = tcp.getsockname()[1]
+        udp.bind((TRUNK, port))
+        return int(port)
 
 
 @dataclass
@@ -65,7 +71,7 @@ class RigMaker:
         """A rig whose profile is 8x8's with ``changes``: lines ``table.key = value``."""
         pbx: SipPeer = TcpPeer(PBX) if tcp else SipPeer(PBX)
         phone = SipPeer(PHONE)
-        port = next(_ports)
+        port = free_port()
         profile = self._directory / f"profile-{port}.toml"
         profile.write_text(changed(changes) + rules, encoding="utf-8")
         trace = self._directory / f"trace-{port}.jsonl"
