@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.errors import HarnessMisuse
+from harness.errors import HarnessMisuse, Inconclusive, PbxFault
 from harness.toml_file import load_model
+from harness.verdict import Verdict
 
 TWINS = Path(__file__).parent / "twins"
 _FILE = "twin.toml"
@@ -26,6 +27,7 @@ class _TwinFile(BaseModel):
     caught_by: Annotated[list[str], Field(min_length=1)]
     reason: str
     starts: bool = True
+    verdict: Literal[Verdict.FAIL, Verdict.INCONCLUSIVE] = Verdict.FAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Twin:
 
     ``description`` is what a PBX's administrator would say is wrong, ``breaks`` the requirement that does
     not hold. A scenario whose name contains one of ``caught_by`` must fail, with a reason that the regular
-    expression ``reason`` finds. ``starts`` is false for a PBX that does not run at all.
+    expression ``reason`` finds; the verdict is then ``verdict``: a PBX that cannot be told from a wrong
+    set-up of ours is no proven failure. ``starts`` is false for a PBX that does not run at all.
     """
 
     name: str
@@ -43,7 +46,13 @@ class Twin:
     caught_by: tuple[str, ...]
     reason: str
     starts: bool
+    verdict: Verdict
     directory: Path
+
+    @property
+    def exit_code(self) -> int:
+        """How a run against it ends."""
+        return PbxFault.exit_code if self.verdict is Verdict.FAIL else Inconclusive.exit_code
 
 
 def list_twins() -> list[Twin]:
@@ -72,5 +81,6 @@ def _load(directory: Path) -> Twin:
         caught_by=tuple(file.caught_by),
         reason=file.reason,
         starts=file.starts,
+        verdict=file.verdict,
         directory=directory,
     )

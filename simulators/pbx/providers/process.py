@@ -66,6 +66,8 @@ class ProcessProvider:
                 "FAKETIME": f"@{clock.starts_at}",
                 # Only the time of day moves; timers and RTP keep their pace.
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                # Children have the same clock without it, and a killed PBX would leave files in /dev/shm.
+                "FAKETIME_DISABLE_SHM": "1",
             }
         setting = [f"{name}={value}" for name, value in environment.items()]
         configuration = instance.layout.etc / "asterisk.conf"
