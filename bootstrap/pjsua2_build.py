@@ -130,7 +130,16 @@ def _unpack(work: Path, commands: Commands, log: Path) -> Path:
     # Debian removes this file for its licence; the makefile still names it.
     (source / "pjmedia/src/pjmedia-audiodev/bdimad_dev.c").touch()
     (source / "pjlib/include/pj/config_site.h").write_text(recipe.config_site())
+    for name, stands, shall in recipe.PATCHES:
+        _patch(source / name, stands, shall, log)
     return source
+
+
+def _patch(file: Path, stands: str, shall: str, log: Path) -> None:
+    text = file.read_text(encoding="utf-8", errors="surrogateescape")
+    if text.count(stands) != 1:
+        raise BootstrapError(f"pjproject's {file.name} is not as expected: the build must be adapted", log=log)
+    file.write_text(text.replace(stands, shall), encoding="utf-8", errors="surrogateescape")
 
 
 def _compile_wrapper(source: Path, commands: Commands, log: Path) -> Path:
@@ -183,6 +192,7 @@ def _link(source: Path, wrapper: Path, commands: Commands, log: Path) -> Path:
 def _describe(source: Path) -> Path:
     """A tiny module that tells the limits, which pjsua2 itself can't be asked for."""
     path = source / "out/pjsua2_build.py"
-    lines = [f"{name} = {value}\n" for name, value in recipe.LIMITS.items()]
+    facts = recipe.LIMITS | {"OPUS_RTCP_CLOCK_HZ": recipe.OPUS_RTCP_CLOCK_HZ}
+    lines = [f"{name} = {value}\n" for name, value in facts.items()]
     path.write_text('"""Limits that this pjsua2 was compiled with."""\n\n' + "".join(lines))
     return path

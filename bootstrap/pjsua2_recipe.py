@@ -37,6 +37,26 @@ LIMITS = {
     "PJMEDIA_SRTP_HAS_DTLS": 1,
 }
 
+OPUS_RTCP_CLOCK_HZ = 48_000
+
+# (file, what stands there, what shall stand there); the build stops when a place is not found.
+PATCHES = (
+    # pjsua keeps eight transports at most, and every simulated phone has one of its own.
+    ("pjsip/include/pjsua-lib/pjsua_internal.h", "tpdata[8];", "tpdata[PJSUA_MAX_ACC];"),
+    # RFC 7587 section 4.1: Opus's RTP clock is 48000 Hz at every sampling rate. pjmedia counts jitter by the
+    # sampling rate, so what it reports would be off by their ratio.
+    (
+        "pjmedia/src/pjmedia/stream.c",
+        "        rtcp_setting.samples_per_frame = PJMEDIA_AFD_SPF(afd);\n",
+        "        rtcp_setting.samples_per_frame = PJMEDIA_AFD_SPF(afd);\n"
+        '        if (!pj_stricmp2(&info->fmt.encoding_name, "opus")) {\n'
+        f"            rtcp_setting.clock_rate = {OPUS_RTCP_CLOCK_HZ};\n"
+        "            rtcp_setting.samples_per_frame =\n"
+        f"                PJMEDIA_AFD_SPF(afd) * {OPUS_RTCP_CLOCK_HZ} / info->fmt.clock_rate;\n"
+        "        }\n",
+    ),
+)
+
 CONFIGURE = (
     # The select() queue asserts above 1024 sockets; epoll does not.
     "--enable-epoll",
@@ -82,6 +102,7 @@ def recipe() -> str:
             "flags": [LIBRARY_FLAGS, WRAPPER_FLAGS],
             "libraries": LIBRARIES,
             "limits": LIMITS,
+            "patches": PATCHES,
             # The module links against this release's shared libraries.
             "system": [system.get("ID", ""), system.get("VERSION_ID", ""), os.uname().machine],
         }

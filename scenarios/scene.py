@@ -20,7 +20,7 @@ from scenarios.ear import Ear
 from scenarios.situation import last_messages
 from scenarios.support_line import SupportLine, lease_line
 from scenarios.testbed import Testbed
-from simulators.phones.protocol import CallIncoming, Codec
+from simulators.phones.protocol import CallEnded, CallIncoming, CallProgress, Codec, HangUp, MediaActive
 from simulators.trunk.protocol import CallFinished, CallStarted
 
 BEACON_S = 1
@@ -260,20 +260,32 @@ class Scene:
             raise self.fault(f"the PBX's leg of {customer.label}'s call was still up after {within_s:g} s") from None
 
     def hang_up_all(self) -> None:
-        """End every call that is still up. Raises Inconclusive when our own side does not let go."""
+        """End every call that is still up, on all legs. Raises Inconclusive when our own side does not let go."""
         for customer in self.everybody_calling:
             if customer.in_call:
                 customer.hangs_up()
         for call in self.open_trunk_calls():
             try:
                 self.testbed.trunk.wait_for(
-                    CallFinished,
-                    partial(_is_of, call),
-                    timeout_s=CLEAN_UP_S,
-                    since=self._trunk_mark,
+                    CallFinished, partial(_is_of, call), timeout_s=CLEAN_UP_S, since=self._trunk_mark
                 )
             except AwaitExpired:
                 raise Inconclusive(f"trunk call {call} did not end within {CLEAN_UP_S:g} s of hanging up") from None
+        deadline = monotonic() + self.testbed.target.deadlines.release_s
+        for simulator, mark in self.phone_marks():
+            for call in _open_calls(simulator.events(mark)):
+                self._let_go(simulator, mark, call, deadline)
+
+    def _let_go(self, simulator: Simulator, mark: int, call: str, deadline: float) -> None:
+        """Wait for a phone's call to end as the PBX ends it; after the deadline the phone ends it itself."""
+        for remaining_s in (max(deadline - monotonic(), 0.0), CLEAN_UP_S):
+            try:
+                simulator.wait_for(CallEnded, partial(_is_phone_call, call), timeout_s=remaining_s, since=mark)
+            except AwaitExpired:
+                simulator.call(HangUp(call=call))
+            else:
+                return
+        raise Inconclusive(f"{simulator.name} did not end the call {call} within {CLEAN_UP_S:g} s of hanging up")
 
     def switch_all_off(self) -> None:
         """Take all phones out of service and give the line back."""
@@ -289,6 +301,17 @@ class Scene:
 
 def _is_of(call: str, event: CallFinished) -> bool:
     return event.call == call
+
+
+def _is_phone_call(call: str, event: CallEnded) -> bool:
+    return event.call == call
+
+
+def _open_calls(events: list[Event]) -> list[str]:
+    """Calls that began (rang or got audio) and have not ended."""
+    ended = {e.call for e in events if isinstance(e, CallEnded)}
+    began = dict.fromkeys(e.call for e in events if isinstance(e, CallIncoming | MediaActive | CallProgress))
+    return [call for call in began if call not in ended]
 
 
 def _size(path: Path) -> int:

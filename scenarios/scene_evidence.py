@@ -10,6 +10,7 @@ from harness.audio import emodel
 from harness.audio.beacon import find_beacons
 from harness.audio.wav import read_recording
 from harness.evidence import Clip, Mark, Participant, Role, RtpFigures
+from harness.masking import mask_message
 from harness.trace import SipTraceEntry, SipTraceWriter
 from scenarios.checks import pstn_calls_of
 from scenarios.scene import Scene
@@ -52,9 +53,10 @@ def talk_s(scene: Scene) -> float:
 def _write_trace(scene: Scene, path: Path) -> None:
     entries = scene.messages()
     entries += [_trap_entry(scene, call) for call in pstn_calls_of(scene)]
+    secrets = [scene.testbed.target.agents.password.get_secret_value()]
     writer = SipTraceWriter(path)
     for entry in sorted(entries, key=lambda e: e.at):
-        writer.write(entry)
+        writer.write(replace(entry, raw=mask_message(entry.raw, secrets)))
     writer.close()
 
 
@@ -102,9 +104,10 @@ def _participants(scene: Scene) -> list[Participant]:
         Participant(name=agent.name, role=Role.AGENT, addresses=[agent.contact], detail=f"extension {agent.extension}")
         for agent in scene.agents
     ]
-    if pstn_calls_of(scene):
+    # Always in the picture: an empty column shows that nothing came out there.
+    if testbed.settings.pstn_address:
         address = testbed.settings.pstn_address
-        cast.append(Participant(name="PSTN gateway", role=Role.PSTN, addresses=[address], detail="the trap"))
+        cast.append(Participant(name="PSTN gateway", role=Role.PSTN, addresses=[address], detail="must never ring"))
     return cast
 
 
@@ -126,18 +129,25 @@ def _media(scene: Scene, directory: Path) -> tuple[list[Clip], list[RtpFigures]]
                 if media is not None and Path(media.recording).is_file():
                     file = f"{event.call}.wav"
                     shutil.copyfile(media.recording, directory / file)
+                    marks = [*recognised.get(media.recording, []), *_voice_marks(media, voices)]
                     clips.append(
                         Clip(
                             participant=names[event.phone],
                             call=event.call,
-                            label=f"what {names[event.phone]} heard",
+                            label=_heard_label(marks),
                             file=file,
                             started_at=media.recording_started_at,
                             codec=media.codec,
-                            marks=[*recognised.get(media.recording, []), *_voice_marks(media, voices)],
+                            marks=marks,
                         )
                     )
     return clips, rtp
+
+
+def _heard_label(marks: list[Mark]) -> str:
+    """What was recognised, in the order heard: ``greeting in English, then Ana's voice``."""
+    names = dict.fromkeys(mark.label for mark in sorted(marks, key=lambda mark: mark.start_s))
+    return ", then ".join(names) or "nothing that was recognised"
 
 
 def _voice_marks(media: MediaActive, voices: dict[int, str]) -> list[Mark]:

@@ -14,13 +14,12 @@ from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
-from simulators.pbx.adapters import adapter_for
-
 from harness.errors import Inconclusive
 from harness.leases import LeaseBook
 from harness.process import Simulator
 from harness.trace import SipTraceEntry
 from simulators.pbx.adapter import PbxAdapter, RunningPbx
+from simulators.pbx.adapters import adapter_for
 from simulators.phones.customers import CustomerBook
 from simulators.phones.protocol import Codec, Codecs, PhonesConfig
 from simulators.phones.sip_log import SipLogReader

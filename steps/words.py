@@ -70,7 +70,8 @@ def announcement(text: str) -> str:
     return ANNOUNCEMENTS[text]
 
 
-@parse.with_pattern(r"(?:the )?[A-Z][\w.' ]*?")
+# parse compares without regard to case; a country begins with a capital all the same.
+@parse.with_pattern(r"(?:the )?(?-i:[A-Z])[\w.' ]*?")
 def country_code(text: str) -> str:
     """ISO 3166-1 alpha-2 code of a country's name."""
     try:

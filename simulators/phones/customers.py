@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import phonenumbers
 from faker import Faker
@@ -67,6 +67,7 @@ HOMES = (
     Home("KR", "ko", "ko_KR"),
 )
 
+_ELSEWHERE = Home("", "en", "en_US")
 _EMOJI = ("🌸", "✨", "⚽", "🇪🇸", "👨‍👩‍👧", "💜", "🏳️‍🌈", "🙏🏽")
 
 
@@ -82,9 +83,12 @@ class CustomerBook:
     def customer(self, country: str | None = None, language: str | None = None) -> Customer:
         """A new customer from ``country`` who speaks ``language``; either may be left to chance.
 
-        Raises HarnessMisuse when there is no such home.
+        A country outside ``HOMES`` has customers who write their names in Latin letters and speak English.
+        Raises HarnessMisuse when there is no such home, or no such country with mobile numbers.
         """
         homes = [home for home in HOMES if country in (None, home.country) and language in (None, home.language)]
+        if not homes and country is not None and language in (None, _ELSEWHERE.language):
+            homes = [replace(_ELSEWHERE, country=country)] if _has_mobile_numbers(country) else []
         if not homes:
             known = ", ".join(f"{home.country}/{home.language}" for home in HOMES)
             raise HarnessMisuse(
@@ -130,6 +134,10 @@ class CustomerBook:
             )
         )
         return variant if len(variant) <= PROFILE_NAME_LENGTH else first[:PROFILE_NAME_LENGTH].strip()
+
+
+def _has_mobile_numbers(country: str) -> bool:
+    return phonenumbers.example_number_for_type(country, PhoneNumberType.MOBILE) is not None
 
 
 def _is_mobile_of(number: phonenumbers.PhoneNumber, country: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
 
 import pjsua2 as pj
 
@@ -11,6 +13,10 @@ from simulators.phones.protocol import Codec, RtpReport
 
 # Clock of RTP timestamps where it is not the sampling rate: RFC 3551 section 4.5.2, RFC 7587 section 4.1.
 _RTP_CLOCKS_HZ: dict[str, int] = {Codec.G722: 8000, Codec.OPUS: 48000}
+_OPUS_RTCP_CLOCK_IS_RIGHT = find_spec("pjsua2_build") is not None and hasattr(
+    import_module("pjsua2_build"), "OPUS_RTCP_CLOCK_HZ"
+)
+"""Only the wheel that bootstrap builds has that module; the published one counts as unpatched."""
 
 
 def rtp_report(call: pj.Call, media_index: int) -> RtpReport:
@@ -24,8 +30,8 @@ def rtp_report(call: pj.Call, media_index: int) -> RtpReport:
     parameters = stream.audCodecParam
     frame_ms = parameters.info.frameLen
     codec = stream.codecName.lower()
-    # pjmedia keeps Opus's timestamps at 48000 Hz but its RTCP clock at the rate the far end asked for.
-    jitter_known = codec != Codec.OPUS or stream.codecClockRate == _RTP_CLOCKS_HZ[Codec.OPUS]
+    # An unpatched pjmedia keeps Opus's timestamps at 48000 Hz but its RTCP clock at the rate the far end asked for.
+    jitter_known = codec != Codec.OPUS or _OPUS_RTCP_CLOCK_IS_RIGHT or stream.codecClockRate == _RTP_CLOCKS_HZ[codec]
     return RtpReport(
         codec=codec,
         clock_rate_hz=_RTP_CLOCKS_HZ.get(codec, stream.codecClockRate),

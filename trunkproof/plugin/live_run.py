@@ -149,7 +149,7 @@ class LiveRun:
         written = reports.write(self.directory, secrets=self._secrets())
         self._point_latest()
         shutil.rmtree(self.directory / ".leases", ignore_errors=True)
-        self.progress.report(self.directory, written)
+        self.progress.report(self.directory, self._secrets())
         return written.exit_code
 
     def _secrets(self) -> list[str]:

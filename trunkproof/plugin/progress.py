@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
 from rich.console import Console
 
-from reports import WrittenReports
 from reports.terminal import print_table
 
 
@@ -31,6 +30,6 @@ class Progress:
         yield lambda text: self.console.print(f"[bold]{name}[/bold]: {text}")
         self.console.print(f"[bold]{name}[/bold]: ready after {monotonic() - began:.1f} s")
 
-    def report(self, directory: Path, written: WrittenReports) -> None:
+    def report(self, directory: Path, secrets: Sequence[str]) -> None:
         """The table at the end."""
-        print_table(directory, self.console)
+        print_table(directory, self.console, secrets=secrets)
