@@ -128,6 +128,8 @@ class LegUserAgent(UA):
         if code is not None:
             return self._refuse(req, code)
         if req.getBody() is None and self.lSDP is not None:
+            if not self._in_order(req):
+                return req.genResponse(500, reason_of(500)), None, None
             # An offer is asked for (RFC 3261 section 14.2): the session as it is.
             response = req.genResponse(200, "OK", body=self.lSDP.getCopy())
             response.appendHeader(_contact_header(self.lContact))
