@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +45,8 @@ LISTEN_STEP_S = 0.2
 _QUIET_BELOW_DB = 25.0
 _PIECE_S = 0.1
 _PIECE_HIT = 0.55
-_PIECE_REACH_S = 0.025
+_PIECE_REACH_S = 0.045
+_PIECES_BESIDE = 2
 
 
 class Hearing(StrEnum):
@@ -327,9 +327,10 @@ class _Edge:
 def _edge(reference: PromptReference, recording: Samples, offset: int, *, backwards: bool) -> _Edge | None:
     """Where in the reference the heard part begins, or ends when ``backwards``; None: no piece was found.
 
-    Tenths of a second are compared at their known places: a block that is half missing is still found, so
-    blocks alone would tell the edge to half a second only. Two pieces in a row must match: one alone may
-    do so by chance.
+    Tenths of a second are compared at their known places, two packets of slip allowed: a block that is half
+    missing is still found, so blocks alone would tell the edge to half a second only. Of the pieces beside
+    one that matches another must match: one alone may do so by chance, and a packet that a jitter buffer put
+    in or took out spoils the piece it falls into.
     """
     length, reach = round(_PIECE_S * ANALYSIS_HZ), round(_PIECE_REACH_S * ANALYSIS_HZ)
     start, end = reference.audible
@@ -340,7 +341,9 @@ def _edge(reference: PromptReference, recording: Samples, offset: int, *, backwa
     if backwards:
         loud.reverse()
     matched = [_piece_found(wanted[p : p + length], recording, offset + p, reach) for p in loud]
-    index = next((n for n, both in enumerate(pairwise(matched)) if all(both)), None)
+    index = next(
+        (n for n, here in enumerate(matched) if here and any(matched[n + 1 : n + 1 + _PIECES_BESIDE])), None
+    )
     if index is None:
         return None
     if index == 0:
