@@ -16,6 +16,7 @@ from rich.table import Table
 
 from harness.errors import TrunkproofError
 from harness.target import load_target
+from trunkproof import trunk_command
 
 app = typer.Typer(
     name="trunkproof",
@@ -62,6 +63,9 @@ def run(
         arguments.insert(0, str(FEATURES))
     signal.signal(signal.SIGTERM, _interrupt)
     raise typer.Exit(int(pytest.main(arguments)))
+
+
+app.command("trunk")(trunk_command.command)
 
 
 @app.command()
