@@ -56,9 +56,7 @@ def _check(file: Path) -> None:
 
 def _write_tone(path: Path) -> None:
     """The tone after which a caller speaks."""
-    samples = (
-        round(TONE_LEVEL * math.sin(2 * math.pi * TONE_HZ * n / RATE_HZ)) for n in range(int(TONE_S * RATE_HZ))
-    )
+    samples = (round(TONE_LEVEL * math.sin(2 * math.pi * TONE_HZ * n / RATE_HZ)) for n in range(int(TONE_S * RATE_HZ)))
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

@@ -13,7 +13,7 @@ from harness.errors import HarnessMisuse, Inconclusive, PbxFault
 from harness.toml_file import load_model
 from harness.verdict import Verdict
 
-TWINS = Path(__file__).parent / "twins"
+TWINS = Path(__file__).parent / "overlays"
 _FILE = "twin.toml"
 
 

@@ -8,17 +8,18 @@ import ctypes
 import os
 import signal
 import sys
+from typing import NoReturn
 
 PR_SET_PDEATHSIG = 1
 
 
-def main(arguments: list[str]) -> int:
-    """Does not return when all goes well."""
+def become(arguments: list[str]) -> NoReturn:
+    """Replace this process by the program."""
     parent, root, *command = arguments
     # The kernel ends the PBX together with the thread that started it; exec keeps this.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(parent):
-        return 1
+        sys.exit("the harness ended before its PBX started")
     if root != "/":
         os.chroot(root)
     os.chdir("/")
@@ -26,4 +27,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    become(sys.argv[1:])
