@@ -114,7 +114,9 @@ def _socket_candidates() -> list[Path]:
 
 
 def _tar_of(directory: Path) -> Iterator[bytes]:
-    command = ["tar", "--create", "--numeric-owner", "--directory", str(directory), "."]
+    # Instances of running PBXs in the root are no part of it.
+    command = ["tar", "--create", "--numeric-owner", "--exclude=./srv/trunkproof"]
+    command += ["--directory", str(directory), "."]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
         while piece := process.stdout.read(_PIECE_BYTES):

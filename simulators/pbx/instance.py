@@ -16,10 +16,6 @@ ALIVE = "alive.lock"
 _KEPT = ("etc", "log", "spool")
 
 
-DATA_HOMES = (PurePosixPath("/usr/share/asterisk"), PurePosixPath("/var/lib/asterisk"))
-"""Where Asterisk's own data may be: Debian's place, and that of a build from source."""
-
-
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where things are, as the PBX itself sees them (inside its root)."""
@@ -97,6 +93,15 @@ class Instance:
         """Path on this machine of what the PBX calls ``inside``."""
         return self.root / inside.relative_to("/")
 
+    def furnish(self, documentation: PurePosixPath) -> None:
+        """Make the directories that must exist before the PBX starts."""
+        for directory in self.layout.directories():
+            self.outside(directory).mkdir(parents=True, exist_ok=True)
+        # Asterisk does not start without its documentation, which it seeks in the data directory.
+        link = self.outside(self.layout.data / "documentation")
+        link.unlink(missing_ok=True)
+        link.symlink_to(documentation)
+
     def keep(self, directory: Path, secrets: tuple[str, ...]) -> None:
         """Copy configuration, logs, messages and recordings to ``directory``, without the ``secrets``."""
         for name in _KEPT:
@@ -116,8 +121,11 @@ class Instance:
             self._alive = None
 
 
-def create_instance(parent: Path, root: Path) -> Instance:
-    """A fresh instance below ``parent``; what dead runs left there is deleted first."""
+def create_instance(parent: Path, root: Path, documentation: PurePosixPath) -> Instance:
+    """A fresh instance below ``parent``; what dead runs left there is deleted first.
+
+    ``documentation`` is where the Asterisk has its own, as it sees it.
+    """
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (parent / "instances.lock").open("wb") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
@@ -128,18 +136,8 @@ def create_instance(parent: Path, root: Path) -> Instance:
         alive = (path / ALIVE).open("wb")
         fcntl.flock(alive, fcntl.LOCK_EX)
     instance = Instance(path, root, alive)
-    for directory in instance.layout.directories():
-        instance.outside(directory).mkdir(parents=True, exist_ok=True)
-    _link_documentation(instance)
+    instance.furnish(documentation)
     return instance
-
-
-def _link_documentation(instance: Instance) -> None:
-    """Asterisk does not start without its documentation, which it seeks in the data directory."""
-    for home in DATA_HOMES:
-        if instance.outside(home / "documentation").is_dir():
-            instance.outside(instance.layout.data / "documentation").symlink_to(home / "documentation")
-            return
 
 
 def abandoned(parent: Path) -> list[Path]:

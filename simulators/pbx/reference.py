@@ -93,7 +93,7 @@ def start(
     try:
         block = take_block(target, runtime_directory() / "blocks", ports_of(target))
         try:
-            instance = create_instance(way.instances, way.root)
+            instance = create_instance(way.instances, way.root, way.documentation())
             try:
                 return _start(block, directory, way, instance, broken, [why], progress)
             except BaseException:
@@ -116,7 +116,7 @@ def _start(
     notes: list[str],
     progress: Callable[[str], None],
 ) -> ReferencePbx:
-    target = _with_accounts(block.target)
+    target = with_accounts(block.target)
     control = ControlFacts(CONTROL_USER, secrets.token_urlsafe(18), HTTP_PORT, AMI_PORT)
     write_instance(
         target, instance, twin=twin, pstn_address=block.pstn_address, control=control, opus=provider.opus_modules()
@@ -184,7 +184,7 @@ def write_instance(
     install_sounds(target, instance.outside(layout.sounds), instance.outside(layout.music))
 
 
-def _with_accounts(target: Target) -> Target:
+def with_accounts(target: Target) -> Target:
     """The target with the agents' password and the registrar's address filled in."""
     agents = target.agents
     password = agents.password.get_secret_value()
@@ -261,4 +261,4 @@ def _log_tail(instance: Instance, console: Path) -> str:
     return "\n".join(lines)
 
 
-__all__ = ["ReferencePbx", "start", "write_instance"]
+__all__ = ["ReferencePbx", "start", "with_accounts", "write_instance"]

@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import docker
@@ -21,6 +21,7 @@ from harness.errors import Inconclusive
 from simulators.pbx.instance import Instance, in_use
 from simulators.pbx.providers.compose_file import Container as Description
 from simulators.pbx.providers.compose_file import read_service
+from simulators.pbx.providers.debian import DOCUMENTATION, OPUS_MODULES
 from simulators.pbx.providers.provider import STOP_S, Clock, PbxProcess
 from simulators.pbx.runtime import runtime_directory
 
@@ -66,9 +67,11 @@ class DockerProvider:
     root: Path = field(default_factory=lambda: Path("/"))
     instances: Path = field(default_factory=lambda: runtime_directory() / "instances")
 
+    def documentation(self) -> PurePosixPath:
+        return DOCUMENTATION
+
     def opus_modules(self) -> list[str]:
-        # The image is Debian's Asterisk.
-        return ["codec_opus_open_source.so"]
+        return OPUS_MODULES
 
     def can_fake_clock(self) -> bool:
         return True

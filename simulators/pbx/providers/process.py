@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from harness.errors import Inconclusive
 from simulators.pbx.instance import Instance
@@ -17,6 +17,7 @@ from simulators.pbx.runtime import runtime_directory
 
 _FAKETIME = "usr/lib/*/faketime/libfaketimeMT.so.1"
 _MODULES = ("usr/lib/*/asterisk/modules", "usr/lib/asterisk/modules", "usr/lib64/asterisk/modules")
+_DATA_HOMES = ("usr/share/asterisk", "var/lib/asterisk", "usr/local/share/asterisk")
 _OPUS = "codec_opus*.so"
 
 
@@ -48,6 +49,10 @@ class ProcessProvider:
     root: Path
     instances: Path
     program: str = field(default="asterisk")
+
+    def documentation(self) -> PurePosixPath:
+        homes = [home for home in _DATA_HOMES if (self.root / home / "documentation").is_dir()]
+        return PurePosixPath("/") / (homes or _DATA_HOMES)[0] / "documentation"
 
     def opus_modules(self) -> list[str]:
         return sorted({path.name for pattern in _MODULES for path in self.root.glob(f"{pattern}/{_OPUS}")})

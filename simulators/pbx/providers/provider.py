@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from simulators.pbx.instance import Instance
@@ -44,6 +44,9 @@ class Provider(Protocol):
     @property
     def instances(self) -> Path:
         """Where instances are made, below ``root``."""
+
+    def documentation(self) -> PurePosixPath:
+        """Where this Asterisk has its documentation, below ``root``."""
 
     def opus_modules(self) -> list[str]:
         """File names of the Opus codec modules to load; builds of Asterisk differ in them."""
