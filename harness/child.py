@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import os
 import signal
 import socket
 import sys
+import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
 from harness.errors import TrunkproofError
+from harness.lag import LagWatch
 from harness.messages import CannotStart, Command, Event, Ready, Reply, Request, Stop
 
 PR_SET_PDEATHSIG = 1
@@ -25,11 +28,12 @@ class Channel:
     """A simulator's end of the pipe.
 
     A simulator's own event loop watches ``fileno()`` (or polls) and calls ``receive``; ``emit`` and
-    ``reply`` may be called from any one thread at a time.
+    ``reply`` may be called from any thread.
     """
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
+        self._sending = threading.Lock()
 
     def fileno(self) -> int:
         return self._pipe.fileno()
@@ -63,7 +67,8 @@ class Channel:
 
     def _send(self, message: object) -> None:
         try:
-            self._pipe.send(message)
+            with self._sending:
+                self._pipe.send(message)
         except OSError as gone:
             raise ParentGone from gone
 
@@ -71,6 +76,12 @@ class Channel:
 def is_stop(command: Command) -> bool:
     """Whether the command asks the process to end."""
     return isinstance(command, Stop)
+
+
+def _take_precedence() -> None:
+    """Run at normal priority though the parent is nice: calls go before analysis (needs no more than root)."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, 0)
 
 
 def _die_with_parent(parent_pid: int) -> None:
@@ -84,6 +95,7 @@ def main(arguments: list[str]) -> int:
     """``python -m harness.child module:function fd parent_pid``."""
     entry, descriptor, parent_pid = arguments
     _die_with_parent(int(parent_pid))
+    _take_precedence()
     # Ctrl-C goes to the whole process group; the harness decides when a simulator ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe = Connection(socket.socket(fileno=int(descriptor)).detach())
@@ -92,6 +104,7 @@ def main(arguments: list[str]) -> int:
     module_name, _, function_name = entry.partition(":")
     try:
         function = getattr(importlib.import_module(module_name), function_name)
+        LagWatch(channel.emit).start()
         function(channel, config)
     except ParentGone:
         return 0

@@ -32,10 +32,10 @@ HEARD_FOR_S = 0.8
 """A voice counts as heard when its beacon was there this long, in s."""
 
 
-def hear_each_other(scene: Scene, customer: Customer, agent: Agent) -> None:
-    """Both hear the other's voice and nobody hears themselves."""
+def hear_each_other(scene: Scene, customer: Customer, agent: Agent, since: float | None = None) -> None:
+    """Both hear the other's voice and nobody hears themselves, from ``since`` on (CLOCK_MONOTONIC; now if None)."""
     within_s = scene.testbed.target.deadlines.talk_path_s
-    since = monotonic()
+    since = monotonic() if since is None else since
     for listener, speaker, ear in (
         (customer.label, agent.name, customer.ear),
         (agent.name, customer.label, agent.ear),
@@ -72,10 +72,10 @@ def nobody_else_heard(scene: Scene, pairs: list[tuple[Customer, Agent]]) -> None
                     raise scene.fault(f"{name} heard {who}, who is in another call, for {seconds:.1f} s")
 
 
-def pairs_talking(scene: Scene) -> list[tuple[Customer, Agent]]:
+def pairs_talking(scene: Scene, customers: list[Customer]) -> list[tuple[Customer, Agent]]:
     """Which customer talks with which agent, told by the number that the agent's phone shows."""
     pairs = []
-    for customer in scene.customers:
+    for customer in customers:
         agents = [a for a in scene.agents if a.incoming is not None and same_number(a.incoming.from_user, customer)]
         if len(agents) != 1:
             raise scene.fault(

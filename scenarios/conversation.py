@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import wave
 from pathlib import Path
+from time import monotonic
 
 from harness.audio.speech import SPEECH
 from harness.target import Purpose
 from scenarios.agent import Agent
-from scenarios.checks import hear_each_other
+from scenarios.checks import hear_each_other, pairs_talking
 from scenarios.customer import Customer
 from scenarios.scene import Scene
 from scenarios.support_line import require_hours
@@ -35,6 +36,17 @@ def start_conversation(scene: Scene, customer: Customer) -> Agent:
     agent.answers()
     hear_each_other(scene, customer, agent)
     return agent
+
+
+def start_conversations(scene: Scene, customers: list[Customer]) -> None:
+    """All of them call support at once; as many agents answer, and in each call both sides are heard."""
+    for customer in customers:
+        customer.calls(scene.number(Purpose.SUPPORT))
+    for _ in customers:
+        scene.next_ring(ring_within_s(scene)).answers()
+    since = monotonic()
+    for customer, agent in pairs_talking(scene, customers):
+        hear_each_other(scene, customer, agent, since)
 
 
 def ring_within_s(scene: Scene) -> float:

@@ -19,7 +19,7 @@ from simulators.phones.protocol import CallEnded, MediaActive
 
 T = TypeVar("T")
 
-LISTEN_EVERY_S = 0.04
+LISTEN_EVERY_S = 0.02
 """How often the growing recording is read while waiting for something in it."""
 
 QUIET_DBOV = -55.0
@@ -69,6 +69,11 @@ class Ear:
         return self._media.recording_started_at
 
     @property
+    def heard_s(self) -> float:
+        """How much was heard so far, in s."""
+        return self._wav.read_s
+
+    @property
     def call_is_over(self) -> bool:
         """Whether no more sound will come."""
         return not self._simulator.alive or any(
@@ -111,14 +116,21 @@ class Ear:
         return self.listen_until(quiet, bool, within_s)
 
     def listen_until(self, read: Callable[[], T], holds: Callable[[T], bool], within_s: float) -> T:
-        """Read from what was heard until it holds, time is up or no more sound will come; the last value."""
+        """Read from what was heard until it holds, time is up or no more sound will come; the last value.
+
+        It is read again only when more was heard: recordings grow in steps, and analysis is not free.
+        """
         deadline = monotonic() + within_s
-        while True:
+        value = read()
+        while not holds(value):
             over = self.call_is_over
-            value = read()
-            if holds(value) or over or monotonic() >= deadline:
-                return value
+            late = monotonic() >= deadline
+            if self._listen() or over or late:
+                value = read()
+            if over or late:
+                break
             sleep(LISTEN_EVERY_S)
+        return value
 
     def describe(self, since: float = 0.0) -> str:
         """In words, what was heard since a moment: silence, noise, or nothing at all."""
@@ -140,8 +152,10 @@ class Ear:
             delay_s=float(np.argmax(flags)) * HOP_S if flags.any() else 0.0,
         )
 
-    def _listen(self) -> None:
+    def _listen(self) -> bool:
+        """Take in what was recorded since; whether that was anything."""
         new = self._wav.read_new()
         if new.size:
             self._pieces.append(new)
             self._beacons.feed(new)
+        return bool(new.size)

@@ -103,9 +103,12 @@ def hears_music(scene: Scene, customer: Customer) -> None:
         raise Inconclusive("the target declares no file under [prompts.music], so music cannot be recognised by ear")
     music = load_reference(path, "queue music")
     ear = customer.ear
+    from_s = ear.cursor_s
 
     def listen() -> ExcerptMatch:
-        return match_excerpt(ear.samples(ear.cursor_s), ear.rate_hz, music)
+        nonlocal from_s
+        from_s = max(ear.cursor_s, ear.heard_s - MUSIC_S - MARGIN_S)
+        return match_excerpt(ear.samples(from_s), ear.rate_hz, music)
 
     match = ear.listen_until(listen, lambda found: found.found_s >= MUSIC_S, MUSIC_S + 2 * MARGIN_S)
     if match.found_s < MUSIC_S or match.first_s is None or match.last_s is None:
@@ -116,8 +119,8 @@ def hears_music(scene: Scene, customer: Customer) -> None:
     ear.marks.append(
         Mark(
             label="queue music",
-            start_s=ear.cursor_s + match.first_s,
-            end_s=ear.cursor_s + match.last_s,
+            start_s=from_s + match.first_s,
+            end_s=from_s + match.last_s,
             score=round(match.share, 2),
         )
     )

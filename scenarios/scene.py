@@ -10,6 +10,7 @@ from time import monotonic, sleep, time
 
 from harness.audio.beacon import BEACONS_HZ, write_beacon
 from harness.errors import HarnessMisuse, Inconclusive, PbxFault
+from harness.lag import Stalled
 from harness.messages import Event
 from harness.process import AwaitExpired, Simulator
 from harness.target import Purpose
@@ -236,6 +237,12 @@ class Scene:
     def fault(self, reason: str) -> PbxFault:
         """A fault of the PBX with what happened as its detail."""
         return PbxFault(reason, detail=self.situation())
+
+    def longest_stall_s(self) -> float:
+        """How long at most one of our own processes was kept from running in this scenario, in s."""
+        marks = [*self.phone_marks(), (self.testbed.trunk, self._trunk_mark)]
+        stalls = [e.for_s for simulator, mark in marks for e in simulator.events(mark) if isinstance(e, Stalled)]
+        return max(stalls, default=0.0)
 
     # End
 

@@ -6,7 +6,7 @@ from pytest_bdd import given, then, when
 
 from harness.target import Purpose
 from scenarios.checks import no_ring, same_number
-from scenarios.conversation import open_line, ring_within_s, start_conversation
+from scenarios.conversation import open_line, ring_within_s, start_conversation, start_conversations
 from scenarios.scene import Scene
 from scenarios.support_line import require_hours
 from steps.words import sentence
@@ -44,8 +44,7 @@ def agent_is_busy(scene: Scene) -> None:
 @given("both agents are talking with other customers")
 def agents_are_busy(scene: Scene) -> None:
     """Two customers called before and talk with the line's two agents."""
-    for _ in range(2):
-        start_conversation(scene, scene.add_other_customer())
+    start_conversations(scene, [scene.add_other_customer(), scene.add_other_customer()])
 
 
 @when(sentence("{agent:Agent} answers"))

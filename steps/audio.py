@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from pytest_bdd import then
 
 from scenarios.checks import hear_each_other, nobody_else_heard, not_heard
@@ -19,8 +21,9 @@ def they_hear_each_other(scene: Scene, customer: int, agent: int) -> None:
 @then("all of them hear each other and nobody else")
 def all_hear_each_other(scene: Scene) -> None:
     """In every conversation both voices arrive, and no third one does."""
+    since = monotonic()
     for customer, agent in scene.pairs:
-        hear_each_other(scene, customer, agent)
+        hear_each_other(scene, customer, agent, since)
     nobody_else_heard(scene, scene.pairs)
 
 

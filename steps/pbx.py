@@ -90,7 +90,7 @@ def everybody_reaches_somebody(scene: Scene) -> None:
         customer.answered(scene.testbed.target.deadlines.answer_s)
     for position, _ in enumerate(scene.customers, start=1):
         scene.next_ring(ring_within_s(scene), what=f"phone {position} of {len(scene.customers)}").answers()
-    scene.pairs = pairs_talking(scene)
+    scene.pairs = pairs_talking(scene, scene.customers)
     scene.note(f"{len(scene.pairs)} customers reached {len({a.extension for _, a in scene.pairs})} agents")
 
 

@@ -46,7 +46,7 @@ _QUIET_BELOW_DB = 25.0
 _PIECE_S = 0.1
 _PIECE_HIT = 0.55
 _PIECE_REACH_S = 0.045
-_PIECES_BESIDE = 2
+_PIECES_BESIDE = 3
 
 
 class Hearing(StrEnum):

@@ -259,6 +259,9 @@ class PhoneCall(pj.Call):
     @guarded
     def onCallTransferStatus(self, prm: pj.OnCallTransferStatusParam) -> None:
         self._emit(TransferProgress, code=int(prm.statusCode), final=bool(prm.finalNotify))
+        # RFC 5589 section 6.1: having heard of its success, the transferor leaves the call.
+        if prm.finalNotify and prm.statusCode // 100 == 2:
+            self.end()
 
     def _over(self, info: pj.CallInfo) -> None:
         if self.ended:

@@ -17,6 +17,7 @@ import pjsua2 as pj
 from simulators.phones.protocol import Codec
 
 BRIDGE_RATE_HZ = 16000
+JITTER_BUFFER_MS = 80
 FRAME_MS = 20
 
 LOG_NAME = "pjsip.log"
@@ -175,11 +176,11 @@ def _configuration(directory: Path, max_calls: int) -> pj.EpConfig:
     media.ecTailLen = 0
     media.sndAutoCloseTime = -1
     media.maxMediaPorts = max_calls * _BRIDGE_PORTS_PER_CALL + _BRIDGE_PORTS_IN_COMMON
-    # Enough for the scheduling jitter of a busy machine, short enough to keep prompts in place.
-    media.jbInit = 40
-    media.jbMinPre = 20
-    media.jbMaxPre = 100
+    # A buffer that does not adapt: one that does puts in and takes out packets, and what is heard would no
+    # longer be what was sent. Its length is enough for the scheduling jitter of a busy machine.
+    media.jbInit = media.jbMinPre = media.jbMaxPre = JITTER_BUFFER_MS
     media.jbMax = 400
+    media.jbDiscardAlgo = pj.PJMEDIA_JB_DISCARD_NONE
     return config
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,14 @@ def scene(request: pytest.FixtureRequest, testbed: Testbed) -> Iterator[Scene]:
     scene.switch_all_off()
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Start the testbed before the first scenario's time begins to count."""
+    if SETTINGS in item.config.stash and isinstance(item, pytest.Function) and isinstance(item.parent, FeatureFile):
+        # What cannot start is told by the scenario itself, which has a record to tell it in.
+        with suppress(TrunkproofError):
+            item._request.getfixturevalue("testbed").make_ready()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     settings = item.config.stash.get(SETTINGS, None)
@@ -133,12 +142,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         yield
         recording.closing_checks()
     except BaseException as raised:  # noqa: BLE001 - every way to end is recorded, then raised again
-        error = raised
+        error = recording.weigh(raised)
     recording.finish(error)
     if isinstance(error, NotRun):
         pytest.skip(str(error))
     if error is not None:
-        raise error.with_traceback(error.__traceback__)
+        raise error
 
 
 @pytest.hookimpl(wrapper=True)

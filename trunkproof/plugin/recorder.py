@@ -15,7 +15,7 @@ from pytest_bdd.parser import Scenario
 from pytest_bdd.parser import Step as GherkinStep
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
-from harness.errors import NotRun, TrunkproofError
+from harness.errors import Inconclusive, NotRun, PbxFault, TrunkproofError
 from harness.evidence import ScenarioRecord, Step, StepStatus, slug, write_record
 from harness.target import Claim
 from harness.verdict import of_error
@@ -111,6 +111,17 @@ class Recording:
         self.scene.hang_up_all()
         never_pstn(self.scene)
         pbx_is_clean(self.scene)
+
+    def weigh(self, error: BaseException) -> BaseException:
+        """The error itself; a fault of the PBX that we may have caused ourselves becomes Inconclusive."""
+        stall_s = self.scene.longest_stall_s() if self.scene else 0.0
+        if not isinstance(error, PbxFault) or not stall_s:
+            return error
+        return Inconclusive(
+            f"this machine was too busy to judge: a simulator stood still for {stall_s * 1000:.0f} ms "
+            f"(run fewer scenarios side by side). What looked like a fault: {error}",
+            detail=error.detail,
+        )
 
     def finish(self, error: BaseException | None) -> None:
         """End the scene's calls, gather its evidence and write the record. Never raises."""
