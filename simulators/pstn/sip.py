@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-import uuid
 from dataclasses import dataclass
 
 MOST_BYTES = 65_536
@@ -75,10 +75,15 @@ def response(request: Request, code: int, reason: str) -> bytes:
         if name not in _COPIED:
             continue
         needs_tag = name == "to" and code != 100 and ";tag=" not in value
-        tag = f";tag={uuid.uuid5(uuid.NAMESPACE_URL, request.header('via')).hex[:8]}" if needs_tag else ""
-        lines.append(f"{_NAMES[name]}: {value}{tag}")
+        lines.append(f"{_NAMES[name]}: {value}{_tag(request) if needs_tag else ''}")
     lines += ["Allow: INVITE, ACK, OPTIONS", "Content-Length: 0", "", ""]
     return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+def _tag(request: Request) -> str:
+    """The same for a request and what is sent again of it."""
+    via = request.header("via").encode("utf-8", "surrogateescape")
+    return f";tag={hashlib.sha256(via).hexdigest()[:8]}"
 
 
 class StreamReader:

@@ -1,0 +1,126 @@
+"""The manager interface: what Asterisk answers, read; what refuses or is silent, told in one line."""
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import Inconclusive
+from harness.target import load_target
+from simulators.pbx.adapter import RunningPbx
+from simulators.pbx.asterisk.adapter import AsteriskPbx
+from simulators.pbx.asterisk.ami import Manager, ManagerError, parse_messages
+
+CLIENT = httpx.Client
+CHANNELS = """Response: Success
+EventList: start
+Message: Channels will follow
+
+Event: CoreShowChannel
+Channel: PJSIP/trunk-00000001
+ChannelStateDesc: Up
+CallerIDNum: +34612345678
+ConnectedLineNum: 1001
+Exten: 442079460100
+Application: Queue
+ApplicationData: support-a,,,,20
+
+Event: CoreShowChannel
+Channel: PJSIP/1001-00000002
+ChannelStateDesc: Ringing
+CallerIDNum: 1001
+ConnectedLineNum: +34612345678
+Exten:
+Application: AppQueue
+ApplicationData: (Outgoing Line)
+
+Event: CoreShowChannelsComplete
+ListItems: 2
+
+"""
+QUEUE = """Response: Success
+
+Event: QueueMember
+Name: 1001
+Status: 1
+Paused: 0
+
+Event: QueueMember
+Name: 1002
+Status: 5
+Paused: 0
+
+Event: QueueEntry
+Position: 2
+CallerIDNum: +33612345678
+
+Event: QueueEntry
+Position: 1
+CallerIDNum: +34612345678
+
+"""
+
+
+def adapter(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str], tmp_path="/x") -> AsteriskPbx:
+    def get(request: httpx.Request) -> httpx.Response:
+        action = request.url.params["action"]
+        return httpx.Response(200, text=answers.get(action, "Response: Success\n\n"))
+
+    monkeypatch.setattr(
+        "simulators.pbx.asterisk.ami.httpx.Client",
+        lambda **_: CLIENT(transport=httpx.MockTransport(get)),
+    )
+    running = RunningPbx(target=load_target("reference"), control_url="http://pbx/rawman", directory=str(tmp_path))
+    return AsteriskPbx(running)
+
+
+def test_channels(monkeypatch):
+    trunk, agent = adapter(monkeypatch, {"CoreShowChannels": CHANNELS}).channels()
+    assert (trunk.peer, trunk.caller_number, trunk.called_number) == ("trunk", "+34612345678", "442079460100")
+    assert trunk.queue == "support-a"
+    assert (agent.peer, agent.caller_number, agent.called_number) == ("1001", "+34612345678", "1001")
+    assert agent.state == "Ringing"
+
+
+def test_a_queue(monkeypatch):
+    queue = adapter(monkeypatch, {"QueueStatus": QUEUE}).queue("support-a")
+    assert queue.waiting == ("+34612345678", "+33612345678")
+    assert queue.available_agents == ("1001",)
+
+
+def test_the_clock(monkeypatch):
+    answer = {"Getvar": "Response: Success\nValue: 2026-03-10T10:30:05\n\n"}
+    assert adapter(monkeypatch, answer).now().isoformat() == "2026-03-10T10:30:05"
+    with pytest.raises(Inconclusive, match="clock"):
+        adapter(monkeypatch, {"Getvar": "Response: Success\nValue: late\n\n"}).now()
+
+
+def test_a_refusal_says_why(monkeypatch):
+    refused = {"Login": "Response: Error\nMessage: Authentication failed\n\n"}
+    with pytest.raises(ManagerError, match="Authentication failed"):
+        adapter(monkeypatch, refused).channels()
+
+
+def test_silence_is_inconclusive_in_one_line():
+    with pytest.raises(Inconclusive, match=r"^the PBX's manager interface at http://127\.0\.14\.9:1/ does not answer"):
+        Manager("http://127.0.14.9:1/", "u", "p").action("Ping")
+
+
+def test_files_of_messages_and_recordings(monkeypatch, tmp_path):
+    inbox = tmp_path / "spool" / "voicemail" / "default" / "442079460100" / "INBOX"
+    recordings = tmp_path / "spool" / "recordings" / "442079460100"
+    for directory in (inbox, recordings):
+        directory.mkdir(parents=True)
+    for name in ("msg0001.wav", "msg0000.wav", "msg0000.txt"):
+        (inbox / name).touch()
+    (recordings / "1.wav").touch()
+    pbx = adapter(monkeypatch, {}, tmp_path)
+    assert [path.name for path in pbx.voicemail_messages("+442079460100")] == ["msg0000.wav", "msg0001.wav"]
+    assert pbx.voicemail_messages("+442079460101") == []
+    assert [path.name for path in pbx.recordings()] == ["1.wav"]
+
+
+@given(st.text())
+def test_any_text_is_read(text: str):
+    for message in parse_messages(text):
+        assert message.fields

@@ -1,0 +1,36 @@
+"""The container's description: variables as Compose fills them in, and what the repository's file says."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness.errors import HarnessMisuse
+from simulators.pbx.providers.compose_file import COMPOSE_FILE, interpolate, read_service
+
+
+def test_variables():
+    fill = lambda text, **values: interpolate(text, values, Path("f"))  # noqa: E731
+    assert fill("a ${X:-b} ${Y}", Y="c") == "a b c"
+    assert fill("${X:-b}", X="") == "b"
+    assert fill("${X:?needed}", X="y") == "y"
+    with pytest.raises(HarnessMisuse, match="f: X: needed"):
+        fill("${X:?needed}")
+
+
+def test_the_repositorys_file():
+    service = read_service({"TRUNKPROOF_INSTANCE": "/i", "TRUNKPROOF_CLOCK": "2026-03-10 10:30:00"})
+    assert service.network_mode == "host"
+    assert service.volumes == ["/i:/i"]
+    assert service.environment == {"TZ": "Europe/London", "CLOCK": "2026-03-10 10:30:00"}
+    assert (service.context / "Dockerfile").is_file()
+    assert yaml.safe_load(COMPOSE_FILE.read_text())["services"].keys() == {"pbx"}
+
+
+def test_a_file_without_the_service(tmp_path: Path):
+    path = tmp_path / "compose.yml"
+    path.write_text("services: {}")
+    with pytest.raises(HarnessMisuse, match="no service 'pbx'"):
+        read_service({}, path)
+    with pytest.raises(HarnessMisuse, match="cannot be read"):
+        read_service({}, tmp_path / "none.yml")
