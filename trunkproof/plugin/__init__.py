@@ -111,6 +111,15 @@ def testbed(request: pytest.FixtureRequest) -> Iterator[Testbed]:
         bed.stop()
 
 
+@pytest.fixture(autouse=True)
+def ready_testbed(request: pytest.FixtureRequest) -> None:
+    """Start the testbed before a scenario's time begins to count; nothing for tests that are no scenarios."""
+    if SETTINGS in request.config.stash and isinstance(request.node.parent, FeatureFile):
+        # What cannot start is told by the scenario itself, which has a record to tell it in.
+        with suppress(TrunkproofError):
+            request.getfixturevalue("testbed").make_ready()
+
+
 @pytest.fixture
 def scene(request: pytest.FixtureRequest, testbed: Testbed) -> Iterator[Scene]:
     """The scenario in progress."""
@@ -119,14 +128,6 @@ def scene(request: pytest.FixtureRequest, testbed: Testbed) -> Iterator[Scene]:
     request.node.stash[recorder.SCENE] = scene
     yield scene
     scene.switch_all_off()
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Start the testbed before the first scenario's time begins to count."""
-    if SETTINGS in item.config.stash and isinstance(item, pytest.Function) and isinstance(item.parent, FeatureFile):
-        # What cannot start is told by the scenario itself, which has a record to tell it in.
-        with suppress(TrunkproofError):
-            item._request.getfixturevalue("testbed").make_ready()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,6 +6,7 @@ import platform
 import random
 import shlex
 import shutil
+import sys
 import time
 from dataclasses import replace
 from datetime import datetime
@@ -72,7 +73,7 @@ class LiveRun:
             provider=options.provider,
             twin=options.twin,
             directory=directory,
-            command=shlex.join(["trunkproof", "run", *map(str, config.invocation_params.args)]),
+            command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         )
 
     @property
