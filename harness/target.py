@@ -127,7 +127,7 @@ Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
 class Section(BaseModel):
     """A table of the file: unknown keys are errors, values do not change after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True)
 
 
 class PbxSection(Section):
@@ -138,7 +138,9 @@ class PbxSection(Section):
     host: str
     """IP address or name that the trunk sends INVITE to."""
     port: int = Field(default=5060, ge=1, le=65535)
+    """Port of the PBX's SIP side towards the trunk."""
     transport: Literal["udp", "tcp"] = "udp"
+    """How the trunk sends SIP to it."""
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
     """The PBX's own time zone, in which opening hours are meant."""
     provider: Literal["auto", "docker", "rootfs", "local"] = "auto"
@@ -159,6 +161,7 @@ class TrunkSection(Section):
     digest_username: str = ""
     """For PBXs that challenge the trunk's INVITE, and for the trunk's own challenge of the PBX."""
     digest_password: Secret = SecretStr("")
+    """``env:NAME``, ``file:PATH`` or text."""
 
     @model_validator(mode="after")
     def _has_addresses(self) -> TrunkSection:
@@ -173,6 +176,7 @@ class PhonesSection(Section):
     """``[phones]``: local addresses that simulated phones may use; ports are ephemeral."""
 
     addresses: Items
+    """IP addresses, single or as ranges (``127.0.0.100-127.0.0.249``). The PBX must reach them."""
 
 
 class AgentsSection(Section):
@@ -187,6 +191,7 @@ class AgentsSection(Section):
     domain: str = ""
     """Host part of the accounts' addresses-of-record when it is not the registrar's host."""
     transport: Literal["udp", "tcp"] = "udp"
+    """How the softphones register."""
     names: dict[str, str] = Field(default_factory=dict)
     """Names of agents by extension, for reports."""
 
@@ -195,6 +200,7 @@ class Queue(Section):
     """``[[queues]]``: a queue and who serves it."""
 
     name: str
+    """Name of the queue, for reports and for leases."""
     agents: Items
     """Extensions that the queue rings."""
     ring_s: float = Field(default=15.0, gt=0)
@@ -207,7 +213,10 @@ class Number(Section):
     """``[[numbers]]``: a number that WhatsApp customers can call."""
 
     number: E164
+    """The number in E.164 form, ``+442079460100``."""
     purpose: Purpose
+    """``support``: greeting, queue, agent. ``language_menu``: the same behind a menu of languages. ``closed_desk``:
+    its hours exclude the time at which you test. ``unassigned``: nobody has it."""
     queue: str = ""
     """Queue that calls to it end in; numbers of one queue are used by one scenario at a time."""
     hours: OpeningHours | None = None
@@ -218,6 +227,7 @@ class LanguagesSection(Section):
     """``[languages]``: which language the PBX speaks to whom."""
 
     default: Language = "en"
+    """Language of everybody else (ISO 639-1)."""
     by_country: dict[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], Language] = Field(default_factory=dict)
     """Language by caller's country (ISO 3166-1 alpha-2)."""
     menu: dict[Annotated[str, Field(pattern=r"^[0-9*#]$")], Language] = Field(default_factory=dict)
@@ -243,10 +253,13 @@ class Target(Section):
     """A target file."""
 
     name: str
+    """Short name, as in reports."""
     description: str = ""
+    """One line on what it is."""
     load_allowed: bool = False
     """Load runs refuse targets without this."""
     claims: frozenset[Claim] = frozenset()
+    """What the PBX says it supports; a scenario that needs more is not run, and the report says so."""
     pbx: PbxSection
     trunk: TrunkSection
     phones: PhonesSection

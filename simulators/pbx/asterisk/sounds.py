@@ -13,7 +13,16 @@ from harness.errors import HarnessMisuse
 from harness.target import Target
 
 MUSIC = "music"
-NEEDED = ("greeting", "after_hours", "no_agent", "busy", "not_in_service", "language_menu", MUSIC)
+NEEDED = (
+    "greeting",
+    "after_hours",
+    "no_agent",
+    "busy",
+    "not_in_service",
+    "voicemail_thanks",
+    "language_menu",
+    MUSIC,
+)
 """Prompts that the dialplan plays; a target that leaves one out cannot be the reference PBX."""
 
 ANY_LANGUAGE = "any"

@@ -1,0 +1,158 @@
+"""docs/targets.md, written from the target file's model: ``python -m trunkproof.docs_targets``."""
+
+from __future__ import annotations
+
+import inspect
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from harness.target import Claim, Target
+
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "targets.md"
+
+_INTRODUCTION = """\
+# Target files
+
+All that trunkproof knows of the phone system under test is in one TOML file. `reference` is built in
+(`scenarios/targets/reference.toml`): the Asterisk that comes with trunkproof. For your own PBX or SBC:
+
+1. Copy `scenarios/targets/reference.toml` to, say, `my_pbx.toml`. Set `[pbx] adapter = "external"`, `host` and
+   `port`, and remove `provider` and `clock`.
+2. Tell your PBX about the trunk: allow the addresses of `[trunk] addresses` as a trunk by IP address (or with
+   `digest_username` and `digest_password`) and route your numbers from there. The addresses are this machine's
+   own; scenarios run side by side need one each.
+3. Make a few agent accounts for the test and put their extensions in `[agents]`. Keep the password out of the
+   file: `password = "env:PBX_AGENT_PASSWORD"` or `"file:~/.secrets/pbx"`.
+4. Write down each queue with its agents, and each number with its purpose. Numbers that share a queue are used
+   by one scenario at a time: four queues let four scenarios run side by side (`-n 4`).
+5. List in `claims` what your PBX is to do. What it does not claim is not run.
+6. For greetings, announcements and music give the very WAV files that your PBX plays: they are recognised
+   sample by sample in what the customer hears. Paths are relative to the target file.
+7. `trunkproof doctor --target my_pbx.toml` checks the file and that everything in it can be reached; then
+   `trunkproof run --target my_pbx.toml`.
+
+A wrong key or value is one line that names the file, the line, the key and the nearest key there is.
+
+Addresses outside loopback work as well: give addresses of this machine that the PBX can reach. The load
+generator refuses targets without `load_allowed = true`.
+
+```toml
+name = "acme"
+claims = ["pcmu", "pcma", "greeting", "queue_music"]
+
+[pbx]
+host = "192.0.2.10"
+timezone = "Europe/Madrid"
+
+[trunk]
+profile = "my_8x8.toml"
+addresses = ["192.0.2.20-192.0.2.21"]
+
+[phones]
+addresses = ["192.0.2.22"]
+
+[agents]
+extensions = ["801-804"]
+password = "env:PBX_AGENT_PASSWORD"
+
+[[queues]]
+name = "support"
+agents = ["801-804"]
+ring_s = 20
+
+[[numbers]]
+number = "+34912345678"
+purpose = "support"
+queue = "support"
+hours = "Mon-Fri 09:00-18:00, Sat 10:00-14:00"
+
+[prompts.greeting]
+any = "sounds/welcome.wav"
+
+[prompts.music]
+any = "sounds/hold.wav"
+```
+
+This page is written by `python -m trunkproof.docs_targets`.
+"""
+
+_PROMPTS = """\
+## `[prompts.<name>]`
+
+Keys are languages (`en`, `es`, …) or `any`; values are WAV files. Names that scenarios ask for: `greeting`,
+`after_hours`, `no_agent`, `busy`, `not_in_service`, `language_menu`, `music`. The reference PBX plays all of them
+and `voicemail_thanks`, and wants 8000 Hz, mono.
+"""
+
+
+def target_document() -> str:
+    """The page."""
+    parts = [_INTRODUCTION, "## Top of the file\n", _table(Target, tables=False)]
+    for name, field in Target.model_fields.items():
+        model, repeated = _section(field)
+        if model is not None:
+            heading = f"## `[[{name}]]`" if repeated else f"## `[{name}]`"
+            parts += [f"{heading}\n", f"{_meaning(model)}\n", _table(model)]
+    parts += [_PROMPTS, "## Claims\n", f"{_meaning(Claim)}\n", "".join(f"- `{claim.value}`\n" for claim in Claim)]
+    return "\n".join(parts)
+
+
+def _table(model: type[BaseModel], *, tables: bool = True) -> str:
+    rows = ["| key | default | values | meaning |", "|---|---|---|---|"]
+    for name, field in model.model_fields.items():
+        if not tables and (_section(field)[0] is not None or name == "prompts"):
+            continue
+        assert field.description is not None, f"{model.__name__}.{name} is not documented"
+        rows.append(f"| `{name}` | {_default(field)} | {_values(field)} | {_plain(field.description)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _section(field: FieldInfo) -> tuple[type[BaseModel] | None, bool]:
+    """The model of a table, and whether it is an array of tables."""
+    repeated = get_origin(field.annotation) is list
+    model = get_args(field.annotation)[0] if repeated else field.annotation
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return model, repeated
+    return None, False
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "must be given"
+    value: Any = field.get_default(call_default_factory=True)
+    if value is None or value is PydanticUndefined or value == "":
+        return "–"
+    if isinstance(value, SecretStr):
+        return "–"
+    if isinstance(value, frozenset | list | dict):
+        return "none" if not value else f"`{value}`"
+    return f"`{value}`".replace("True", "true").replace("False", "false")
+
+
+def _values(field: FieldInfo) -> str:
+    annotation = field.annotation
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return ", ".join(f"`{choice.value}`" for choice in annotation)
+    return ""
+
+
+def _meaning(documented: type) -> str:
+    """What the docstring says, without naming the table again."""
+    text = _plain(inspect.getdoc(documented) or "")
+    text = text.partition("`: ")[2] if text.startswith("`[") else text
+    return text[:1].upper() + text[1:]
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).replace("``", "`").replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(target_document(), encoding="utf-8")
