@@ -118,8 +118,11 @@ class Testbed:
             "agents": lambda: self._start_phones("agents"),
         }
         missing = [name for name in starts if name not in self._simulators or not self._simulators[name].alive]
-        if not missing:
-            return
+        if missing:
+            self._start(missing, starts)
+        self.require_reachable()
+
+    def _start(self, missing: list[str], starts: dict[str, Callable[[], Simulator]]) -> None:
         for name in missing:
             if name in self._simulators:
                 self._simulators.pop(name).stop()
@@ -131,7 +134,6 @@ class Testbed:
             list(waiters.map(lambda name: self._simulators[name].ready(), missing))
         if "trunk" in missing:
             self.customers_call = self.trunk.call(WhereCustomersCall())
-            self.require_reachable()
         if "customers" in missing:
             self.codecs = frozenset(self.customers.call(Codecs()))
 
