@@ -1,5 +1,6 @@
 """The reference PBX itself: a real Asterisk is started, called, killed and stopped."""
 
+import hashlib
 import os
 import re
 import signal
@@ -140,6 +141,65 @@ def test_a_call_to_a_number_is_answered(pbx, form: str):
     assert f"c=IN IP4 {target.pbx.host}" in body
     adapter = adapter_for(pbx.running)
     assert eventually(lambda: not adapter.channels())
+
+
+@pytest.mark.parametrize(
+    ("dialled", "arrives_at", "called"),
+    [("+34612345678", "trunk", "+34612345678"), ("0600123456", "pstn", "600123456")],
+)
+def test_agents_reach_customers_by_the_trunk_and_others_by_the_pstn(pbx, dialled: str, arrives_at: str, called: str):
+    target = pbx.running.target
+    address = target.trunk.addresses[0] if arrives_at == "trunk" else pbx.pstn_address
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as far_side:
+        far_side.bind((address, 5060))
+        far_side.settimeout(ANSWER_S)
+        agent_calls(pbx.running.target, dialled)
+        request = far_side.recv(65_535).decode()
+    assert request.startswith(f"INVITE sip:{called}@{address}")
+    if arrives_at == "trunk":
+        # The customer sees the number of the agent's queue.
+        assert f"<sip:{target.numbers[0].number}@" in request
+
+
+def agent_calls(target: Target, dialled: str) -> None:
+    """The first agent's phone sends INVITE and authenticates (RFC 3261 section 22); the call is left alone."""
+    agent, host = target.agents.extensions[0], target.pbx.host
+    source = target.phones.addresses[0]
+    uri = f"sip:{dialled}@{host}"
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as phone:
+        phone.bind((source, 0))
+        phone.settimeout(ANSWER_S)
+        port = phone.getsockname()[1]
+        body = SDP.format(address=source)
+
+        def send(cseq: int, credentials: str = "") -> str:
+            phone.sendto(
+                (
+                    f"INVITE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {source}:{port};branch=z9hG4bKa{port}{cseq}\r\n"
+                    f"Max-Forwards: 70\r\nFrom: <sip:{agent}@{host}>;tag=1\r\nTo: <{uri}>\r\n"
+                    f"Call-ID: agent-{port}\r\nCSeq: {cseq} INVITE\r\nContact: <sip:{agent}@{source}:{port}>\r\n"
+                    f"{credentials}Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+                ).encode(),
+                (host, 5060),
+            )
+            return phone.recv(65_535).decode()
+
+        challenge = send(1)
+        assert challenge.startswith("SIP/2.0 401")
+        asked = dict(re.findall(r'(realm|nonce|opaque)="([^"]*)"', challenge))
+
+        def md5(*parts: str) -> str:
+            return hashlib.md5(":".join(parts).encode()).hexdigest()
+
+        secret = md5(agent, asked["realm"], target.agents.password.get_secret_value())
+        response = md5(secret, asked["nonce"], "00000001", "c", "auth", md5("INVITE", uri))
+        answer = send(
+            2,
+            f'Authorization: Digest username="{agent}", realm="{asked["realm"]}", nonce="{asked["nonce"]}", '
+            f'uri="{uri}", response="{response}", algorithm=MD5, qop=auth, nc=00000001, cnonce="c", '
+            f'opaque="{asked.get("opaque", "")}"\r\n',
+        )
+        assert answer.startswith("SIP/2.0 100"), answer
 
 
 def test_strangers_are_not_answered(pbx):
