@@ -62,3 +62,6 @@ class PbxAdapter(Protocol):
 
     def recordings(self) -> Sequence[Path] | None:
         """Audio files of call recordings, oldest first."""
+
+    def hang_up(self, channels: Sequence[PbxChannel]) -> None:
+        """End these call legs, if this PBX can be told to; a leg that is gone already is fine."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from harness.errors import Inconclusive
 from simulators.pbx.adapter import PbxChannel, QueueState, RunningPbx
-from simulators.pbx.asterisk.ami import Manager, Message
+from simulators.pbx.asterisk.ami import Manager, ManagerError, Message
 from simulators.pbx.instance import Layout
 
 _CHANNEL = re.compile(r"^[^/]+/(?P<peer>.+)-[0-9a-f]+(?:;[12])?$")
@@ -61,6 +62,12 @@ class AsteriskPbx:
     def recordings(self) -> Sequence[Path] | None:
         """Recordings of conversations with agents, of all numbers."""
         return sorted(self._recordings.glob("*/*.wav"), key=lambda path: (path.stat().st_mtime, path.name))
+
+    def hang_up(self, channels: Sequence[PbxChannel]) -> None:
+        """End these call legs; one that is gone already is fine."""
+        for channel in channels:
+            with suppress(ManagerError):
+                self._manager.action("Hangup", Channel=channel.name, Cause="16")
 
     def version(self) -> str:
         """What Asterisk says it is."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from bootstrap import docker_engine, rootfs
 from bootstrap.errors import BootstrapError
 from harness.errors import HarnessMisuse, Inconclusive
+from simulators.pbx.providers.process import in_rootfs, on_this_machine
 from simulators.pbx.providers.provider import Provider
 
 AUTO = "auto"
@@ -23,8 +24,6 @@ def choose(wanted: str, say: Callable[[str], None]) -> tuple[Provider, str]:
     if wanted != AUTO:
         explicit = {"rootfs": _rootfs, "docker": _docker, "local": _local}
         return explicit[wanted](say), f"PBX by {wanted}, as asked for"
-    from simulators.pbx.providers.process import in_rootfs, on_this_machine
-
     built = rootfs.rootfs_path()
     if built is not None and os.geteuid() == 0:
         return in_rootfs(built), "PBX by rootfs: a Debian root with Asterisk is cached on this machine"
@@ -45,8 +44,6 @@ def choose(wanted: str, say: Callable[[str], None]) -> tuple[Provider, str]:
 
 
 def _rootfs(say: Callable[[str], None]) -> Provider:
-    from simulators.pbx.providers.process import in_rootfs
-
     if os.geteuid() != 0:
         raise HarnessMisuse("provider 'rootfs' needs root (for chroot)", suggestion="use 'docker' or 'local'")
     reason = rootfs.why_not() if rootfs.rootfs_path() is None else None
@@ -77,8 +74,6 @@ def _docker(say: Callable[[str], None]) -> Provider:
 
 
 def _local(say: Callable[[str], None]) -> Provider:
-    from simulators.pbx.providers.process import on_this_machine
-
     found = on_this_machine()
     if found is None:
         raise HarnessMisuse(
