@@ -22,6 +22,9 @@ T = TypeVar("T")
 POLL_S = 0.05
 """How often the PBX's own state is asked again while waiting for it."""
 
+CLEARED_S = 2.0
+"""How long a PBX may take to end calls that it was told to end, in s."""
+
 GONE_FOR_S = 1.0
 """A voice counts as gone when nothing of its beacon came for this long, in s."""
 
@@ -115,6 +118,18 @@ def pbx_is_clean(scene: Scene, only: Customer | None = None) -> None:
             f"{within_s:g} s after the call the PBX still has {len(remaining)} channel(s) of it: "
             + ", ".join(f"{c.name} ({c.state})" for c in remaining)
         )
+
+
+def clear_pbx(scene: Scene) -> None:
+    """End what is left of the scenario's calls on the PBX, so that the next scenario does not meet them."""
+    left = channels_of(scene, list(scene.testbed.pbx.channels() or ()), None)
+    if left:
+        scene.testbed.pbx.hang_up(left)
+        eventually(lambda: channels_of(scene, list(scene.testbed.pbx.channels() or ()), None), _nothing, CLEARED_S)
+
+
+def _nothing(channels: list[PbxChannel]) -> bool:
+    return not channels
 
 
 def queue_is_empty(scene: Scene) -> None:

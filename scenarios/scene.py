@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
@@ -12,7 +13,7 @@ from harness.audio.beacon import BEACONS_HZ, write_beacon
 from harness.errors import HarnessMisuse, Inconclusive, PbxFault
 from harness.lag import Stalled
 from harness.messages import Event
-from harness.process import AwaitExpired, Simulator
+from harness.process import AwaitExpired, Simulator, SimulatorDied
 from harness.target import Purpose
 from harness.trace import SipTraceEntry, read_trace
 from scenarios.agent import Agent
@@ -294,13 +295,18 @@ class Scene:
                 return
         raise Inconclusive(f"{simulator.name} did not end the call {call} within {CLEAN_UP_S:g} s of hanging up")
 
+    def dead_simulators(self) -> list[str]:
+        """Names of our own processes that ended during the scenario."""
+        bed = self.testbed
+        return [simulator.name for simulator in (bed.trunk, bed.customers, bed.agents) if not simulator.alive]
+
     def switch_all_off(self) -> None:
-        """Take all phones out of service and give the line back."""
+        """Take all phones out of service and give the line back. What a dead simulator had is gone already."""
+        phones: list[Agent | Customer] = [*self.agents, *self.everybody_calling]
         try:
-            for agent in self.agents:
-                agent.switch_off()
-            for customer in self.everybody_calling:
-                customer.switch_off()
+            for phone in phones:
+                with suppress(SimulatorDied):
+                    phone.switch_off()
         finally:
             if self._line is not None:
                 self._line.lease.release()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from harness.errors import NotRun, TrunkproofError
+from scenarios.checks import clear_pbx
 from scenarios.scene import Scene
 from scenarios.testbed import RunSettings, Testbed
 from trunkproof.plugin import recorder, terminal
@@ -127,7 +128,12 @@ def scene(request: pytest.FixtureRequest, testbed: Testbed) -> Iterator[Scene]:
     scene = Scene(testbed, request.node.name)
     request.node.stash[recorder.SCENE] = scene
     yield scene
-    scene.switch_all_off()
+    try:
+        # A PBX that cannot be asked any more has been told of by the scenario itself.
+        with suppress(TrunkproofError):
+            clear_pbx(scene)
+    finally:
+        scene.switch_all_off()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -114,8 +114,16 @@ class Recording:
 
     def weigh(self, error: BaseException) -> BaseException:
         """The error itself; a fault of the PBX that we may have caused ourselves becomes Inconclusive."""
-        stall_s = self.scene.longest_stall_s() if self.scene else 0.0
-        if not isinstance(error, PbxFault) or not stall_s:
+        if not isinstance(error, PbxFault) or self.scene is None:
+            return error
+        dead = self.scene.dead_simulators()
+        if dead:
+            return Inconclusive(
+                f"{' and '.join(dead)} died during the scenario. What looked like a fault: {error}",
+                detail=error.detail,
+            )
+        stall_s = self.scene.longest_stall_s()
+        if not stall_s:
             return error
         return Inconclusive(
             f"this machine was too busy to judge: a simulator stood still for {stall_s * 1000:.0f} ms "
