@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from simulators.pbx.asterisk.twins import Twin, list_twins
 
+from simulators.pbx.asterisk.twins import Twin, list_twins
 from tests.live.running import run_trunkproof, selected
 
 pytestmark = pytest.mark.live

@@ -57,7 +57,8 @@ def test_an_unknown_step_names_file_line_and_the_nearest(collect) -> None:
     assert result.ret == 2
     result.stdout.fnmatch_lines(
         [
-            "*a.feature:5: no such step: When the customer calls the suport number.*Nearest: When <the customer> calls the support number*"
+            "*a.feature:5: no such step: When the customer calls the suport number.*"
+            "Nearest: When <the customer> calls the support number*"
         ]
     )
 
