@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from harness.audio.beacon import HOP_S, BeaconListener, BeaconReport
+from harness.audio.beacon import BeaconListener, BeaconReport
 from harness.audio.levels import Samples, level_dbov
 from harness.audio.wav import GrowingWav
 from harness.evidence import Mark
@@ -143,13 +143,13 @@ class Ear:
     def _voice(self, frequency_hz: int, since: float) -> HeardVoice:
         self._listen()
         report = self._beacons.report()
-        first = round(self.position(since) / HOP_S)
-        flags = report.heard[first:, report.bank_hz.index(frequency_hz)]
+        start_s = self.position(since)
+        spans = [span for span in report.spans(frequency_hz) if span.end_s > start_s]
         heard = report.of(frequency_hz)
         return HeardVoice(
-            seconds=float(flags.sum()) * HOP_S,
+            seconds=sum(span.end_s - max(span.start_s, start_s) for span in spans),
             level_dbov=heard.level_dbov if heard else -np.inf,
-            delay_s=float(np.argmax(flags)) * HOP_S if flags.any() else 0.0,
+            delay_s=max(spans[0].start_s - start_s, 0.0) if spans else 0.0,
         )
 
     def _listen(self) -> bool:

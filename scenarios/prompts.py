@@ -6,12 +6,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from harness.audio.excerpt import ExcerptMatch, match_excerpt
+from harness.audio.levels import Samples
 from harness.audio.prompt import Hearing, PromptListener, PromptMatch, PromptReference, identify
 from harness.audio.wav import read_reference
 from harness.errors import Inconclusive, PbxFault
 from harness.evidence import Mark
+from harness.target import Target
 from scenarios.customer import Customer
-from scenarios.ear import Ear
 from scenarios.scene import Scene
 
 MARGIN_S = 2.0
@@ -126,28 +127,28 @@ def hears_music(scene: Scene, customer: Customer) -> None:
     )
 
 
-def name_what_was_heard(scene: Scene, ear: Ear) -> list[PromptMatch]:
-    """Which of the target's prompts are in all that was heard, best first."""
+def prompts_in(target: Target, samples: Samples, rate_hz: int) -> list[Mark]:
+    """Which of the target's prompts are in what was heard, best first."""
     catalogue = {
         spoken(name, language): load_reference(path, spoken(name, language))
-        for name, files in scene.testbed.target.prompts.items()
+        for name, files in target.prompts.items()
         if name != "music"
         for language, path in files.items()
     }
-    return list(identify(ear.samples(), ear.rate_hz, catalogue))
+    return [
+        Mark(label=m.name, start_s=max(m.first_sound_s, 0.0), end_s=m.last_sound_s, score=round(m.score, 2))
+        for m in identify(samples, rate_hz, catalogue)
+        if m.first_sound_s is not None and m.last_sound_s is not None
+    ]
 
 
 def _not_heard(scene: Scene, customer: Customer, name: str, language: str) -> PbxFault:
     ear = customer.ear
-    heard = name_what_was_heard(scene, ear)
-    ear.marks.extend(
-        Mark(label=m.name, start_s=m.first_sound_s, end_s=m.last_sound_s, score=round(m.score, 2))
-        for m in heard
-        if m.first_sound_s is not None and m.last_sound_s is not None
-    )
+    heard = prompts_in(scene.testbed.target, ear.samples(), ear.rate_hz)
+    ear.marks.extend(heard)
     ended = " and the call is over" if ear.call_is_over else ""
     instead = (
-        f"heard the {heard[0].name} instead"
+        f"heard the {heard[0].label} instead"
         if heard
         else ear.describe(customer.connected_at() if customer.in_call else 0.0)
     )

@@ -13,13 +13,15 @@ from harness.evidence import Clip, Mark, Participant, Role, RtpFigures
 from harness.masking import mask_message
 from harness.trace import SipTraceEntry, SipTraceWriter
 from scenarios.checks import pstn_calls_of
+from scenarios.prompts import prompts_in
 from scenarios.scene import Scene
 from simulators.phones.protocol import CallEnded, MediaActive, RtpReport
 from simulators.pstn.trap import PstnCall
 from simulators.trunk.protocol import CallFinished, CallStarted
 
 TRACE_NAME = "trace.jsonl"
-VOICE_AT_LEAST_S = 0.1
+CLIPS_WITH_PROMPTS = 3
+"""Prompts that no step asked for are looked for in so many clips: it takes 15 ms per s of sound."""
 
 
 def gather(scene: Scene, directory: Path) -> dict[str, object]:
@@ -117,7 +119,8 @@ def _media(scene: Scene, directory: Path) -> tuple[list[Clip], list[RtpFigures]]
     recognised = {str(ear.recording): ear.marks for ear in scene.ears()}
     voices = {c.beacon_hz: f"{c.label}'s voice" for c in scene.everybody_calling}
     voices |= {a.beacon_hz: f"{a.name}'s voice" for a in scene.agents}
-    clips, rtp = [], []
+    clips: list[Clip] = []
+    rtp: list[RtpFigures] = []
     for simulator, mark in scene.phone_marks():
         events = simulator.events(mark)
         started = {e.call: e for e in reversed(events) if isinstance(e, MediaActive)}
@@ -129,7 +132,8 @@ def _media(scene: Scene, directory: Path) -> tuple[list[Clip], list[RtpFigures]]
                 if media is not None and Path(media.recording).is_file():
                     file = f"{event.call}.wav"
                     shutil.copyfile(media.recording, directory / file)
-                    marks = [*recognised.get(media.recording, []), *_voice_marks(media, voices)]
+                    prompts = simulator is scene.testbed.customers and len(clips) < CLIPS_WITH_PROMPTS
+                    marks = _marks(scene, media, recognised.get(media.recording, []), voices, prompts=prompts)
                     clips.append(
                         Clip(
                             participant=names[event.phone],
@@ -150,17 +154,21 @@ def _heard_label(marks: list[Mark]) -> str:
     return ", then ".join(names) or "nothing that was recognised"
 
 
-def _voice_marks(media: MediaActive, voices: dict[int, str]) -> list[Mark]:
+def _marks(
+    scene: Scene, media: MediaActive, recognised: list[Mark], voices: dict[int, str], *, prompts: bool
+) -> list[Mark]:
+    """What the scenario recognised, the other prompts that are there, and whose voice was heard when."""
     sound = read_recording(Path(media.recording))
-    return [
-        Mark(
-            label=voices.get(b.frequency_hz, f"a stranger's voice ({b.frequency_hz} Hz)"),
-            start_s=b.first_s,
-            end_s=b.last_s,
-        )
-        for b in find_beacons(sound.mono, sound.rate_hz).beacons
-        if b.heard_s >= VOICE_AT_LEAST_S
-    ]
+    marks = list(recognised)
+    if prompts:
+        known = {mark.label for mark in marks}
+        target = scene.testbed.target
+        marks += [mark for mark in prompts_in(target, sound.mono, sound.rate_hz) if mark.label not in known]
+    report = find_beacons(sound.mono, sound.rate_hz)
+    for frequency in report.bank_hz:
+        label = voices.get(frequency, f"a stranger's voice ({frequency} Hz)")
+        marks += [Mark(label=label, start_s=s.start_s, end_s=s.end_s) for s in report.spans(frequency)]
+    return sorted(marks, key=lambda mark: mark.start_s)
 
 
 def _figures(participant: str, call: str, report: RtpReport) -> RtpFigures:

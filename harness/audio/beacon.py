@@ -99,6 +99,12 @@ class BeaconReport:
         """The beacon at ``frequency_hz``, None when it was not heard."""
         return next((beacon for beacon in self.beacons if beacon.frequency_hz == frequency_hz), None)
 
+    def spans(self, frequency_hz: int, minimum_s: float = STRANGER_MINIMUM_S) -> tuple[Span, ...]:
+        """Where a beacon was heard for ``minimum_s`` or longer at a stretch; speech imitates one for less."""
+        flags = self.heard[:, self.bank_hz.index(frequency_hz)]
+        found = [Span(start * HOP_S, end * HOP_S) for start, end in runs(flags)]
+        return tuple(span for span in found if span.seconds >= minimum_s)
+
     def continuity(self, frequency_hz: int, start_s: float, end_s: float) -> Continuity:
         """How continuously a beacon is there from ``start_s`` to ``end_s``.
 

@@ -121,8 +121,7 @@ class PromptReference:
         start, end = reference.audible
         if end - start < BLOCK:
             raise HarnessMisuse(
-                f"prompt {name} holds {(end - start) / ANALYSIS_HZ:.1f} s of sound, "
-                f"too little to be recognised",
+                f"prompt {name} holds {(end - start) / ANALYSIS_HZ:.1f} s of sound, too little to be recognised",
                 suggestion=f"use one of at least {BLOCK_S:.1f} s",
             )
         return reference
@@ -228,9 +227,7 @@ def match_prompt(received: Samples, rate_hz: int, reference: PromptReference) ->
     return _match(reference, BlockSearch([reference.spectra]).feed(heard), [heard])
 
 
-def identify(
-    received: Samples, rate_hz: int, prompts: Mapping[str, PromptReference]
-) -> tuple[PromptMatch, ...]:
+def identify(received: Samples, rate_hz: int, prompts: Mapping[str, PromptReference]) -> tuple[PromptMatch, ...]:
     """Which prompts of a catalogue are in a recording, best first; those absent are left out.
 
     Matches carry the catalogue's names.
@@ -245,9 +242,7 @@ def identify(
     for name, reference in references:
         count = len(reference.starts)
         own = [
-            Hit(hit.block - first, hit.position, hit.correlation)
-            for hit in hits
-            if first <= hit.block < first + count
+            Hit(hit.block - first, hit.position, hit.correlation) for hit in hits if first <= hit.block < first + count
         ]
         first += count
         matches.append(_match(reference, own, [heard], name))
@@ -278,9 +273,7 @@ def _consistent(hits: Sequence[Hit], starts: Sequence[int]) -> dict[int, Hit]:
     return best
 
 
-def _match(
-    reference: PromptReference, hits: Sequence[Hit], heard: Sequence[Samples], name: str = ""
-) -> PromptMatch:
+def _match(reference: PromptReference, hits: Sequence[Hit], heard: Sequence[Samples], name: str = "") -> PromptMatch:
     starts = reference.starts
     found = _consistent(hits, starts)
     score = len(found) / len(starts)
@@ -341,9 +334,7 @@ def _edge(reference: PromptReference, recording: Samples, offset: int, *, backwa
     if backwards:
         loud.reverse()
     matched = [_piece_found(wanted[p : p + length], recording, offset + p, reach) for p in loud]
-    index = next(
-        (n for n, here in enumerate(matched) if here and any(matched[n + 1 : n + 1 + _PIECES_BESIDE])), None
-    )
+    index = next((n for n, here in enumerate(matched) if here and any(matched[n + 1 : n + 1 + _PIECES_BESIDE])), None)
     if index is None:
         return None
     if index == 0:

@@ -90,9 +90,7 @@ def read_reference(path: Path) -> Sound:
     try:
         octets = path.read_bytes()
     except OSError as error:
-        raise HarnessMisuse(
-            f"prompt cannot be read: {error.strerror}", where=path, suggestion=restore
-        ) from error
+        raise HarnessMisuse(f"prompt cannot be read: {error.strerror}", where=path, suggestion=restore) from error
     try:
         layout = _layout(octets)
         present = len(octets) - layout.data
@@ -100,9 +98,7 @@ def read_reference(path: Path) -> Sound:
             raise _NotWavError(f"truncated, {present} of {layout.declared} bytes of sound are there")
         sound = _decode(octets, layout)
     except _NotWavError as error:
-        raise HarnessMisuse(
-            f"prompt is no usable WAV file: {error}", where=path, suggestion=restore
-        ) from error
+        raise HarnessMisuse(f"prompt is no usable WAV file: {error}", where=path, suggestion=restore) from error
     if sound.seconds == 0.0:
         raise HarnessMisuse("prompt holds no sound", where=path, suggestion=restore)
     return sound
