@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
@@ -105,18 +106,24 @@ def channels_of(scene: Scene, channels: list[PbxChannel], only: Customer | None)
 
 
 def pbx_is_clean(scene: Scene, only: Customer | None = None) -> None:
-    """No leg of the scenario's calls (or of one customer's) is left on the PBX within the release deadline."""
+    """No leg of the scenario's calls (or of one customer's) is left on the PBX within the release deadline.
+
+    A PBX that cannot be asked is judged by its legs to our own phones and trunk.
+    """
     within_s = scene.testbed.target.deadlines.release_s
+    customers = [only] if only else scene.everybody_calling
 
-    def left() -> list[PbxChannel] | None:
+    def left() -> list[str]:
         channels = scene.testbed.pbx.channels()
-        return None if channels is None else channels_of(scene, list(channels), only)
+        if channels is not None:
+            return [f"{c.name} ({c.state})" for c in channels_of(scene, list(channels), only)]
+        legs = [customer.label for customer in customers if customer.in_call]
+        return legs + ([] if only else [agent.name for agent in scene.agents if agent.in_call])
 
-    remaining = eventually(left, lambda channels: not channels, within_s)
+    remaining = eventually(left, operator.not_, within_s)
     if remaining:
         raise scene.fault(
-            f"{within_s:g} s after the call the PBX still has {len(remaining)} channel(s) of it: "
-            + ", ".join(f"{c.name} ({c.state})" for c in remaining)
+            f"{within_s:g} s after the call the PBX still has {len(remaining)} channel(s) of it: {', '.join(remaining)}"
         )
 
 
@@ -125,43 +132,44 @@ def clear_pbx(scene: Scene) -> None:
     left = channels_of(scene, list(scene.testbed.pbx.channels() or ()), None)
     if left:
         scene.testbed.pbx.hang_up(left)
-        eventually(lambda: channels_of(scene, list(scene.testbed.pbx.channels() or ()), None), _nothing, CLEARED_S)
-
-
-def _nothing(channels: list[PbxChannel]) -> bool:
-    return not channels
+        eventually(lambda: channels_of(scene, list(scene.testbed.pbx.channels() or ()), None), operator.not_, CLEARED_S)
 
 
 def queue_is_empty(scene: Scene) -> None:
-    """Nobody of the scenario waits in the queue any more."""
+    """Nobody of the scenario waits in the queue any more.
+
+    A PBX that cannot be asked is judged from outside: a ghost call would ring one of the agents who are free.
+    """
     within_s = scene.testbed.target.deadlines.release_s
     name = scene.line.queue.name
 
     def state() -> QueueState | None:
         return scene.testbed.pbx.queue(name)
 
-    queue = eventually(state, lambda seen: not seen.waiting, within_s)
+    queue = eventually(state, lambda seen: seen is None or not seen.waiting, within_s)
     if queue is None:
-        raise NotRun("this PBX's queues cannot be looked into")
-    if queue.waiting:
+        no_ring(scene, scene.testbed.target.deadlines.ring_agent_s)
+    elif queue.waiting:
         raise scene.fault(f"a ghost call is left in the queue {name}: {', '.join(queue.waiting)}")
 
 
-def customer_waits(scene: Scene, customer: Customer, within_s: float) -> None:
-    """The customer stands in the line's queue, as far as the PBX can be asked."""
+def customer_waits(scene: Scene, customer: Customer) -> None:
+    """The customer stands in the line's queue: by the PBX's own view, or because no agent's phone rings."""
+    within_s = scene.testbed.target.deadlines.release_s
     name = scene.line.queue.name
 
     def state() -> QueueState | None:
         return scene.testbed.pbx.queue(name)
 
-    def stands_there(queue: QueueState) -> bool:
-        return any(same_number(number, customer) for number in queue.waiting)
+    def stands_there(queue: QueueState | None) -> bool:
+        return queue is None or any(same_number(number, customer) for number in queue.waiting)
 
     queue = eventually(state, stands_there, within_s)
-    if queue is not None and not stands_there(queue):
-        raise scene.fault(
-            f"{customer.label} is not in the queue {name}; waiting there: {list(queue.waiting) or 'nobody'}"
-        )
+    if queue is None:
+        no_ring(scene, within_s)
+    elif not stands_there(queue):
+        waiting = ", ".join(queue.waiting) or "nobody"
+        raise scene.fault(f"{customer.label} is not in the queue {name}; waiting there: {waiting}")
 
 
 def pstn_calls_of(scene: Scene) -> list[PstnCall]:
@@ -202,16 +210,15 @@ def voicemail_has_message(scene: Scene, customer: Customer) -> None:
     within_s = scene.testbed.target.deadlines.release_s + MESSAGE_WRITTEN_S
     speech = PromptReference.load(SPEECH["customer"], "the customer's message")
 
-    def matches() -> list[PromptMatch] | None:
-        files = scene.testbed.pbx.voicemail_messages(customer.called)
-        if files is None:
-            return None
+    if scene.testbed.pbx.voicemail_messages(customer.called) is None:
+        raise NotRun("this PBX's voicemail cannot be looked into")
+
+    def matches() -> list[PromptMatch]:
+        files = scene.testbed.pbx.voicemail_messages(customer.called) or ()
         fresh = [file for file in files if file.stat().st_mtime >= scene.started_wall]
         return [_match_file(file, speech) for file in fresh]
 
     heard = eventually(matches, lambda found: any(m.hearing is Hearing.HEARD for m in found), within_s)
-    if heard is None:
-        raise NotRun("this PBX's voicemail cannot be looked into")
     if not heard:
         raise scene.fault(f"the PBX kept no message for {customer.called}")
     best = max(heard, key=lambda match: match.score)
@@ -232,11 +239,11 @@ def no_ring(scene: Scene, for_s: float) -> None:
         raise scene.fault(f"{agent.name}'s phone rang, and nobody's should have")
 
 
-def eventually(read: Callable[[], T | None], holds: Callable[[T], bool], within_s: float) -> T | None:
-    """Read until it holds or time is up; the last value read. None when it cannot be read at all."""
+def eventually(read: Callable[[], T], holds: Callable[[T], bool], within_s: float) -> T:
+    """Read until it holds or time is up; the last value read."""
     deadline = monotonic() + within_s
     while True:
         value = read()
-        if value is None or holds(value) or monotonic() >= deadline:
+        if holds(value) or monotonic() >= deadline:
             return value
         sleep(POLL_S)

@@ -29,7 +29,7 @@ def call_is_answered(scene: Scene) -> None:
 @then(sentence("{customer:Customer} waits in the queue"))
 def waits_in_queue(scene: Scene, customer: int) -> None:
     """The PBX's own view of the queue has the customer in it (where the PBX can be asked)."""
-    customer_waits(scene, scene.customer(customer), scene.testbed.target.deadlines.release_s)
+    customer_waits(scene, scene.customer(customer))
 
 
 @then("the queue is empty")
