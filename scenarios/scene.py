@@ -87,6 +87,10 @@ class Scene:
         customer.switch_on()
         return customer
 
+    def require_customers(self, count: int) -> None:
+        """Room for so many further customers. Raises NotRun when this machine's pjsua2 takes fewer."""
+        self.testbed.capacity.require_phones(len(self.everybody_calling) + count)
+
     def add_other_customer(self) -> Customer:
         """A customer who is not the scenario's subject: keeps an agent busy, for example."""
         label = f"another customer ({len(self.other_customers) + 1})"
@@ -98,6 +102,8 @@ class Scene:
     def _new_customer(
         self, label: str, country: str | None, profile_name: str | None, codecs: tuple[Codec, ...]
     ) -> Customer:
+        self.require_customers(1)
+        self.testbed.capacity.require_codecs(codecs)
         identity = self.testbed.customer_book.customer(country=country)
         if profile_name is not None:
             identity = replace(identity, profile_name=profile_name)
@@ -118,7 +124,8 @@ class Scene:
         return self.customers[position - 1]
 
     def ready_agents(self, count: int) -> list[Agent]:
-        """Register the next ``count`` agents of the line, all at once."""
+        """Register the next ``count`` agents of the line, all at once. Raises NotRun, Inconclusive."""
+        self.testbed.capacity.require_phones(len(self.agents) + count)
         line = self.lease_line(len(self.agents) + count)
         extensions = line.queue.agents[len(self.agents) : len(self.agents) + count]
         fresh = [Agent(self, extension) for extension in extensions]

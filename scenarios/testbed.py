@@ -19,16 +19,19 @@ from harness.errors import Inconclusive
 from harness.leases import LeaseBook
 from harness.process import Simulator
 from harness.trace import SipTraceEntry
+from scenarios.capacity import Capacity
 from simulators.pbx.adapter import PbxAdapter, RunningPbx
 from simulators.pbx.adapters import adapter_for
 from simulators.phones.customers import CustomerBook
-from simulators.phones.protocol import Codec, Codecs, PhonesConfig
+from simulators.phones.protocol import Codecs, Limits, PhoneLimits, PhonesConfig
 from simulators.phones.sip_log import SipLogReader
 from simulators.trunk.protocol import KeepAlive, Probe, TrunkConfig, WhereCustomersCall
 
 TRUNK_LEASE_S = 120.0
 PROBE_S = 2.0
 NICE = 10
+SHORTFALL_NAME = "shortfall.txt"
+"""Beside a worker's other files, when there is one: a line that the run's notes must have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +74,7 @@ class Testbed:
         self._agents_log = SipLogReader(self.directory / "no-agents-yet")
         self._agent_messages: list[SipTraceEntry] = []
         self.customers_call = ""
-        self.codecs: frozenset[Codec] = frozenset()
+        self.capacity = Capacity(frozenset(), PhoneLimits(max_calls=0, max_phones=0))
 
     @property
     def trunk(self) -> Simulator:
@@ -135,7 +138,9 @@ class Testbed:
         if "trunk" in missing:
             self.customers_call = self.trunk.call(WhereCustomersCall())
         if "customers" in missing:
-            self.codecs = frozenset(self.customers.call(Codecs()))
+            self.capacity = Capacity(frozenset(self.customers.call(Codecs())), self.customers.call(Limits()))
+            if shortfall := self.capacity.shortfall():
+                (self.directory / SHORTFALL_NAME).write_text(f"{shortfall}\n", encoding="utf-8")
 
     def reachable(self) -> bool:
         """Whether the PBX answers OPTIONS from the trunk at all; any final code will do."""

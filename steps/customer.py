@@ -39,6 +39,7 @@ def a_customer_with_codec(scene: Scene, codec: Codec) -> None:
 def some_customers(scene: Scene, count: int) -> None:
     """Several customers in several countries."""
     countries = ("GB", "IE", "IN", "BR", "ZA", "DE", "JP", "AE", "SG", "IT")
+    scene.require_customers(count)
     for position in range(count):
         scene.add_customer(country=countries[position % len(countries)])
 

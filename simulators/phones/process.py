@@ -10,6 +10,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from types import FrameType
@@ -20,7 +21,7 @@ import pjsua2 as pj
 from harness.child import Channel
 from harness.errors import HarnessMisuse, Inconclusive, TrunkproofError
 from harness.messages import Command, Request, Stop
-from simulators.phones import protocol
+from simulators.phones import build, protocol
 from simulators.phones.audio import BridgeClock, check_wav, write_silence
 from simulators.phones.call import PhoneCall, Shared
 from simulators.phones.endpoint import PhoneEndpoint, Waiter
@@ -68,9 +69,10 @@ class PhonesProcess:
 
     def __init__(self, channel: Channel, config: PhonesConfig, directory: Path) -> None:
         self._channel = channel
-        self._max_calls = config.max_calls
+        built = build.limits()
+        self._limits = replace(built, max_calls=min(built.max_calls, config.max_calls))
         self.stopping: Request | None = None
-        endpoint = PhoneEndpoint(directory, config.max_calls)
+        endpoint = PhoneEndpoint(directory, self._limits.max_calls)
         silence_path = directory / "silence.wav"
         write_silence(silence_path)
         silence = pj.AudioMediaPlayer()
@@ -95,6 +97,7 @@ class PhonesProcess:
             protocol.Play: lambda command: self._live(command.call).audio.play(command.wav, command.loop),
             protocol.Statistics: lambda command: self._live(command.call).statistics(),
             protocol.Codecs: lambda _command: self._shared.endpoint.codecs,
+            protocol.Limits: lambda _command: self._limits,
             protocol.SwitchOn: self._switch_on,
         }
 
@@ -163,6 +166,8 @@ class PhonesProcess:
         settings = command.settings
         if settings.phone in self._phones:
             raise Inconclusive(f"phone {settings.phone} is switched on already")
+        if len(self._phones) >= self._limits.max_phones:
+            raise Inconclusive(f"{len(self._phones)} phones are in service, and this machine's pjsua2 takes no more")
         require_file_name(settings.phone)
         if settings.plays:
             check_wav(settings.plays)
@@ -184,16 +189,9 @@ class PhonesProcess:
             raise Inconclusive(f"there was a call named {command.call} already")
         require_file_name(command.call)
         self._require_sip_uri(command.uri)
-        if len(self._calls) >= self._max_calls:
-            raise Inconclusive(f"{self._max_calls} calls are up, this process was made for no more")
-        try:
-            call = phone.place(command.call, command.uri, command.codecs, command.headers)
-        except pj.Error as error:
-            if "too many" in error.reason.lower():
-                raise Inconclusive(
-                    f"this build of pjsua2 carries no more than {len(self._calls)} calls at once"
-                ) from error
-            raise
+        if len(self._calls) >= self._limits.max_calls:
+            raise Inconclusive(f"{len(self._calls)} calls are up, and this process takes no more at once")
+        call = phone.place(command.call, command.uri, command.codecs, command.headers)
         self._calls[command.call] = call
         return call.call_id
 

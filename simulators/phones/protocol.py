@@ -161,6 +161,23 @@ class Codecs(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits(Command):
+    """Reply: the PhoneLimits of this process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneLimits:
+    """How many calls may be up at once in a process, and how many phones in service.
+
+    ``published`` tells that pjsua2 is not the one that bootstrap builds, so these are a published wheel's.
+    """
+
+    max_calls: int
+    max_phones: int
+    published: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RtpReport:
     """RTP and RTCP figures of one call (RFC 3550). Times in ms, sizes in bytes.
 

@@ -7,11 +7,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from simulators.phones.build import PUBLISHED_LIMITS
 from trunkproof.doctor.check import Check
 
 _PROBE_DEADLINE_S = 20.0
-# The published wheel's limit, which it can't be asked for.
-_PUBLISHED_MAX_CALLS = 4
 # pjsua2 logs to standard output before it can be told not to.
 _MARK = "trunkproof-facts "
 _PROBE = """
@@ -77,7 +76,7 @@ def read_answer(text: str) -> Pjsua2 | str:
         facts = json.loads(answers[-1] if answers else "")
     except json.JSONDecodeError:
         return "its probe gave no readable answer"
-    return Pjsua2(facts["version"], tuple(facts["codecs"]), facts["max_calls"] or _PUBLISHED_MAX_CALLS)
+    return Pjsua2(facts["version"], tuple(facts["codecs"]), facts["max_calls"] or PUBLISHED_LIMITS.max_calls)
 
 
 def judge(found: Pjsua2 | str) -> list[Check]:

@@ -21,7 +21,7 @@ from harness.evidence import RunRecord, read_records
 from harness.process import Simulator
 from harness.target import Target, load_target
 from harness.verdict import Blame, Verdict, of_error
-from scenarios.testbed import RunSettings
+from scenarios.testbed import SHORTFALL_NAME, RunSettings
 from simulators.pbx import reference
 from simulators.pbx.adapter import RunningPbx
 from simulators.pstn.trap import TrapConfig, pstn_calls
@@ -145,7 +145,7 @@ class LiveRun:
         if collection_errors:
             self._errors.extend(collection_errors)
             self._blame = (Verdict.INCONCLUSIVE, Blame.USER)
-        self._note_missing_codecs()
+        self._note_shortfalls()
         self._write_run_record()
         written = reports.write(self.directory, secrets=self._secrets())
         self._point_latest()
@@ -170,8 +170,9 @@ class LiveRun:
                 self._errors.append(f"the {name} could not be stopped cleanly: {problem}")
                 self._blame = self._blame or (Verdict.INCONCLUSIVE, Blame.HARNESS)
 
-    def _note_missing_codecs(self) -> None:
-        for path in sorted(self.directory.glob("work/*/missing-codecs")):
+    def _note_shortfalls(self) -> None:
+        """Tell what the workers found this machine's pjsua2 to lack."""
+        for path in sorted(self.directory.glob(f"work/*/{SHORTFALL_NAME}")):
             note = path.read_text(encoding="utf-8").strip()
             if note not in self._notes:
                 self._notes.append(note)
