@@ -32,6 +32,9 @@ _LOG_DECORATION = 0x02 | 0x04 | 0x08 | 0x10 | 0x20 | 0x40 | 0x80 | 0x200 | 0x400
 _OPUS_RATE_HZ = 48000
 _OPUS_BIT_RATE = 20000
 
+# PJMEDIA_JB_DISCARD_NONE of pjmedia_jb_discard_algo; the published wheel does not name it.
+_JB_DISCARD_NONE = 0
+
 _CODEC_IDS = {Codec.OPUS: "opus/", Codec.PCMU: "PCMU/", Codec.PCMA: "PCMA/", Codec.G722: "G722/"}
 _HIGHEST_PRIORITY = 255
 
@@ -180,8 +183,21 @@ def _configuration(directory: Path, max_calls: int) -> pj.EpConfig:
     # longer be what was sent. Its length is enough for the scheduling jitter of a busy machine.
     media.jbInit = media.jbMinPre = media.jbMaxPre = JITTER_BUFFER_MS
     media.jbMax = 400
-    media.jbDiscardAlgo = pj.PJMEDIA_JB_DISCARD_NONE
+    _discard_nothing(media)
     return config
+
+
+def _discard_nothing(media: pj.MediaConfig) -> None:
+    """Have the jitter buffer throw no packet away to get shorter.
+
+    The published wheel has no Python type for this choice: it gives and takes a pointer to a copy of it.
+    """
+    choice = media.jbDiscardAlgo
+    if isinstance(choice, int):
+        media.jbDiscardAlgo = _JB_DISCARD_NONE
+        return
+    ctypes.c_int.from_address(int(choice)).value = _JB_DISCARD_NONE
+    media.jbDiscardAlgo = choice
 
 
 _REQUEST_HOST = re.compile(r"^\S+ sips?:(?:[^@\s]*@)?(?P<host>\[[^\]]+\]|[^:;?>\s]+)(?::(?P<port>\d+))?")
