@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 import wave
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from simulators.phones.protocol import (
     DigitHeard,
     HangUp,
     Hold,
+    Limits,
     MediaActive,
     PhonesConfig,
     PhoneSettings,
@@ -291,6 +293,39 @@ def test_ten_calls_at_once(phones):
         assert abs(strongest_hz(ours.recording, 0.2) - CALLEE_HZ) < 10
 
 
+def test_phones_come_and_go(phones):
+    """What pjsua2 has few of (transports, accounts) is given back when a phone is switched off."""
+    for number in range(20):
+        phones.simulator.call(
+            SwitchOn(settings=PhoneSettings(phone=f"guest-{number}", address="127.0.11.4", user="2", domain="d"))
+        )
+        phones.simulator.call(SwitchOff(phone=f"guest-{number}"))
+
+
+def test_calls_come_and_go(phones):
+    """As above for calls, of which the published build has four."""
+    for _ in range(6):
+        outgoing, incoming, since = phones.connect((Codec.PCMU,))
+        phones.simulator.call(HangUp(call=outgoing))
+        phones.ends(outgoing, incoming, since)
+
+
+def test_more_phones_than_pjsua2_takes(phones):
+    most = phones.simulator.call(Limits()).max_phones
+    if most > 8:
+        pytest.skip("the built pjsua2 takes hundreds of phones")
+    guests = [f"guest-{number}" for number in range(most - 2)]
+    settings = PhoneSettings(phone="", address="127.0.11.4", user="2", domain="d")
+    try:
+        for guest in guests:
+            phones.simulator.call(SwitchOn(settings=replace(settings, phone=guest)))
+        with pytest.raises(SimulatorRefused, match="8 phones are in service, and this machine's pjsua2 takes no more"):
+            phones.simulator.call(SwitchOn(settings=replace(settings, phone="one-too-many")))
+    finally:
+        for guest in guests:
+            phones.simulator.call(SwitchOff(phone=guest))
+
+
 def test_the_sip_log_tells_the_ladder(phones):
     outgoing, incoming, since = phones.connect()
     phones.simulator.call(HangUp(call=outgoing))
@@ -427,6 +462,28 @@ def test_switching_off_ends_the_calls(phones):
     phones.simulator.call(SwitchOff(phone="guest"))
     ours, theirs = phones.ends("to-guest", incoming.call, since)
     assert (ours.by_us, theirs.by_us) == (False, True)
+
+
+def test_more_calls_than_the_process_takes(tmp_path):
+    simulator = Simulator(
+        "phones",
+        ENTRY,
+        PhonesConfig(name="phones", directory=str(tmp_path / "run"), max_calls=2),
+        log=tmp_path / "log.txt",
+    )
+    try:
+        simulator.ready()
+        assert simulator.call(Limits()).max_calls == 2
+        simulator.call(SwitchOn(settings=PhoneSettings(phone="p", address="127.0.11.5", user="1", domain="d")))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+            nobody.bind(("127.0.11.6", 0))
+            uri = f"sip:x@127.0.11.6:{nobody.getsockname()[1]}"
+            for number in range(2):
+                simulator.call(PlaceCall(phone="p", call=f"call-{number}", uri=uri))
+            with pytest.raises(SimulatorRefused, match="2 calls are up, and this process takes no more at once"):
+                simulator.call(PlaceCall(phone="p", call="one-too-many", uri=uri))
+    finally:
+        simulator.stop()
 
 
 def test_stop_ends_calls_and_exits_with_0(tmp_path):
