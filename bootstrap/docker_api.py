@@ -12,12 +12,15 @@ from urllib.parse import quote
 from bootstrap.errors import BootstrapError
 
 _PING_TIMEOUT_S = 2.0
+_ANSWER_TIMEOUT_S = 30.0
+# The engine answers an import only when it has unpacked everything.
+_IMPORT_TIMEOUT_S = 600.0
 
 
 class _UnixConnection(http.client.HTTPConnection):
     """HTTP over a unix socket."""
 
-    def __init__(self, path: Path, timeout_s: float | None) -> None:
+    def __init__(self, path: Path, timeout_s: float) -> None:
         super().__init__("localhost", timeout=timeout_s)
         self._path = path
 
@@ -42,7 +45,7 @@ def answers(path: Path) -> bool:
 
 def has_image(path: Path, name: str) -> bool:
     """Whether the engine has an image called ``name``. Raises OSError when it does not answer."""
-    connection = _UnixConnection(path, None)
+    connection = _UnixConnection(path, _ANSWER_TIMEOUT_S)
     try:
         connection.request("GET", f"/images/{quote(name)}/json")
         return connection.getresponse().status == http.HTTPStatus.OK
@@ -56,7 +59,7 @@ def import_image(path: Path, name: str, archive: Iterable[bytes]) -> None:
     Raises BootstrapError with the engine's own words when it refuses, OSError when it goes away.
     """
     repository, _, tag = name.rpartition(":")
-    connection = _UnixConnection(path, None)
+    connection = _UnixConnection(path, _IMPORT_TIMEOUT_S)
     try:
         connection.request(
             "POST",

@@ -44,6 +44,7 @@ def test_what_starts_quickest_comes_first(bare, tmp_path):
         ("rootfs", "'rootfs'"),
         ("docker", "'docker' is impossible here: no Docker engine answers"),
         ("local", "no asterisk on PATH"),
+        ("dokcer", "no provider 'dokcer' .*docker, rootfs, local"),
     ],
 )
 def test_what_is_impossible_is_said_in_one_line(bare, wanted: str, reason: str):

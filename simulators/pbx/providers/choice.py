@@ -22,8 +22,7 @@ def choose(wanted: str, say: Callable[[str], None]) -> tuple[Provider, str]:
     Inconclusive when building failed.
     """
     if wanted != AUTO:
-        explicit = {"rootfs": _rootfs, "docker": _docker, "local": _local}
-        return explicit[wanted](say), f"PBX by {wanted}, as asked for"
+        return _explicit(wanted, say), f"PBX by {wanted}, as asked for"
     built = rootfs.rootfs_path()
     if built is not None and os.geteuid() == 0:
         return in_rootfs(built), "PBX by rootfs: a Debian root with Asterisk is cached on this machine"
@@ -41,6 +40,13 @@ def choose(wanted: str, say: Callable[[str], None]) -> tuple[Provider, str]:
             suggestion="start Docker, or install Asterisk 22",
         )
     return _rootfs(say), "PBX by rootfs: built now, neither Docker nor an asterisk is here"
+
+
+def _explicit(wanted: str, say: Callable[[str], None]) -> Provider:
+    ways = {"docker": _docker, "rootfs": _rootfs, "local": _local}
+    if wanted not in ways:
+        raise HarnessMisuse(f"there is no provider {wanted!r}", suggestion=f"there are: {', '.join((AUTO, *ways))}")
+    return ways[wanted](say)
 
 
 def _rootfs(say: Callable[[str], None]) -> Provider:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import docker
 import docker.errors
-import requests
 
 from bootstrap import rootfs
 from bootstrap.docker_engine import EngineHandle, import_base_image
@@ -30,7 +29,8 @@ if TYPE_CHECKING:
 
 LABEL = "trunkproof.instance"
 ENGINE_TIMEOUT_S = 120
-_ENGINE_ERRORS = (docker.errors.DockerException, requests.RequestException)
+# OSError: what requests raises, and the sockets of bootstrap.docker_api.
+_ENGINE_ERRORS = (docker.errors.DockerException, OSError)
 
 
 @dataclass(slots=True)
