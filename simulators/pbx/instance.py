@@ -13,7 +13,9 @@ from typing import IO
 ALIVE = "alive.lock"
 """Held by the run for as long as the instance is in use; the kernel lets go of it when the run dies."""
 
-_KEPT = ("etc", "log", "spool")
+_KEPT_TEXT = ("etc", "log")
+_KEPT_SOUND = "spool"
+_STARS = b"****"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +106,15 @@ class Instance:
 
     def keep(self, directory: Path, secrets: tuple[str, ...]) -> None:
         """Copy configuration, logs, messages and recordings to ``directory``, without the ``secrets``."""
-        for name in _KEPT:
-            if (self.path / name).is_dir():
-                shutil.copytree(self.path / name, directory / name, dirs_exist_ok=True)
-        for file in (directory / "etc").glob("*"):
-            text = file.read_text(encoding="utf-8")
+        for file in (file for name in _KEPT_TEXT for file in (self.path / name).rglob("*") if file.is_file()):
+            text = file.read_bytes()
             for secret in secrets:
-                text = text.replace(secret, "****")
-            file.write_text(text, encoding="utf-8")
+                text = text.replace(secret.encode(), _STARS)
+            kept = directory / file.relative_to(self.path)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_bytes(text)
+        if (self.path / _KEPT_SOUND).is_dir():
+            shutil.copytree(self.path / _KEPT_SOUND, directory / _KEPT_SOUND, dirs_exist_ok=True)
 
     def remove(self) -> None:
         """Delete the directory and let go of it. Safe to call twice."""
@@ -136,7 +139,11 @@ def create_instance(parent: Path, root: Path, documentation: PurePosixPath) -> I
         alive = (path / ALIVE).open("wb")
         fcntl.flock(alive, fcntl.LOCK_EX)
     instance = Instance(path, root, alive)
-    instance.furnish(documentation)
+    try:
+        instance.furnish(documentation)
+    except BaseException:
+        instance.remove()
+        raise
     return instance
 
 

@@ -41,8 +41,8 @@ def test_only_what_dead_runs_left_is_swept(tmp_path: Path):
 def test_what_is_kept_has_no_secrets(tmp_path: Path):
     instance = create_instance(tmp_path / "pbx", tmp_path, DOCUMENTATION)
     (instance.path / "etc" / "pjsip.conf").write_text("password = s3cret\n")
-    (instance.path / "log" / "messages.log").write_text("all well\n")
+    (instance.path / "log" / "messages.log").write_text("s3cret is known\n")
     instance.keep(tmp_path / "run", ("s3cret",))
     instance.remove()
     assert (tmp_path / "run" / "etc" / "pjsip.conf").read_text() == "password = ****\n"
-    assert (tmp_path / "run" / "log" / "messages.log").read_text() == "all well\n"
+    assert (tmp_path / "run" / "log" / "messages.log").read_text() == "**** is known\n"
