@@ -40,6 +40,9 @@ ListItems: 2
 """
 QUEUE = """Response: Success
 
+Event: QueueParams
+Queue: support-a
+
 Event: QueueMember
 Name: 1001
 Status: 1
@@ -86,6 +89,11 @@ def test_a_queue(monkeypatch):
     queue = adapter(monkeypatch, {"QueueStatus": QUEUE}).queue("support-a")
     assert queue.waiting == ("+34612345678", "+33612345678")
     assert queue.available_agents == ("1001",)
+
+
+def test_a_queue_that_asterisk_does_not_have_is_not_an_empty_one(monkeypatch):
+    with pytest.raises(Inconclusive, match="no queue 'support-z'"):
+        adapter(monkeypatch, {}).queue("support-z")
 
 
 def test_the_clock(monkeypatch):

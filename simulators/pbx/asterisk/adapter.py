@@ -36,6 +36,9 @@ class AsteriskPbx:
     def queue(self, name: str) -> QueueState | None:
         """Who waits in a queue, longest first, and which of its agents could be rung now."""
         messages = self._manager.action("QueueStatus", Queue=name)
+        if not any(m["Event"] == "QueueParams" for m in messages):
+            # Asterisk answers for a queue that it does not have as for one that is empty.
+            raise Inconclusive(f"the PBX has no queue {name!r}")
         entries = [m for m in messages if m["Event"] == "QueueEntry"]
         members = [m for m in messages if m["Event"] == "QueueMember"]
         return QueueState(
