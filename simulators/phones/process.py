@@ -196,7 +196,9 @@ class PhonesProcess:
         return call.call_id
 
     def _hang_up(self, command: protocol.HangUp) -> None:
-        if command.call not in self._ended:
+        call = self._calls.get(command.call)
+        # The far end may just have been quicker: its calls stay in the table until the sweep.
+        if command.call not in self._ended and not (call is not None and call.ended):
             self._live(command.call).end()
 
     def _send_digits(self, command: protocol.SendDigits) -> None:
