@@ -259,6 +259,3 @@ def _log_tail(instance: Instance, console: Path) -> str:
         if path.is_file():
             lines += path.read_text(errors="replace").splitlines()[-LOG_LINES:]
     return "\n".join(lines)
-
-
-__all__ = ["ReferencePbx", "start", "with_accounts", "write_instance"]

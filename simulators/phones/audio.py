@@ -18,9 +18,6 @@ RATES_HZ = (8000, 16000, 24000, 32000, 48000)
 WAV_HEADER_BYTES = 44
 
 _FRAME_S = FRAME_MS / 1000
-_FRAME_BYTES = BRIDGE_RATE_HZ * FRAME_MS // 1000 * 2
-# pjmedia's WAV writer keeps up to 4000 bytes; whole frames only go in, so it writes this many at once.
-WRITER_BUFFER_FRAMES = 4000 // _FRAME_BYTES
 
 
 def check_wav(path: str) -> None:

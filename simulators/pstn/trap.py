@@ -19,7 +19,6 @@ from harness.messages import Event
 from simulators.pstn.sip import Request, StreamReader, parse_request, response
 
 REFUSAL = (403, "PSTN forbidden for WhatsApp calls")
-COMMAND_POLL_S = 0.1
 _READ_BYTES = 65_536
 
 

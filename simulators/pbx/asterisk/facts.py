@@ -19,7 +19,6 @@ RING_S = 1
 SIP_PORT = 5060
 HTTP_PORT = 8088
 AMI_PORT = 5038
-DEFAULT_MAX_WAIT_S = 60
 
 # What may stand in Asterisk's configuration without a meaning of its own.
 _PLAIN = re.compile(r"^[A-Za-z0-9_.-]+$")
