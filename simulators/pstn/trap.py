@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic, time
@@ -153,12 +154,15 @@ async def _serve(channel: Channel, config: TrapConfig) -> None:
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("a", encoding="utf-8") as log:
         trap = Trap(channel, log)
-        transport, _ = await loop.create_datagram_endpoint(
-            lambda: _Datagrams(trap), local_addr=(config.address, config.port)
-        )
-        server = await asyncio.start_server(
-            lambda reader, writer: _converse(trap, reader, writer), config.address, config.port
-        )
+        try:
+            transport, _ = await loop.create_datagram_endpoint(
+                lambda: _Datagrams(trap), local_addr=(config.address, config.port)
+            )
+            server = await asyncio.start_server(
+                lambda reader, writer: _converse(trap, reader, writer), config.address, config.port
+            )
+        except OSError as taken:
+            raise OSError(taken.errno, f"{config.address}:{config.port}: {os.strerror(taken.errno or 0)}") from None
         over = asyncio.Event()
 
         def command() -> None:
