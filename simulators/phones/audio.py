@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import wave
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
@@ -102,6 +103,29 @@ class BridgeClock:
         return (math.floor((monotonic() - self._phase_s) / _FRAME_S) + 1) * _FRAME_S + self._phase_s
 
 
+class RetiredPlayers:
+    """Keeps players alive for a moment after their last use.
+
+    At each end of its file, also of one that loops, a player is called by pjmedia's event thread. If it is
+    gone by then the process dies by signal 11, so it may go only when no such call can still be under way.
+    """
+
+    KEPT_S = 0.5
+
+    def __init__(self) -> None:
+        self._players: deque[tuple[float, pj.AudioMediaPlayer]] = deque()
+
+    def add(self, player: pj.AudioMediaPlayer) -> None:
+        """Take a player that nothing listens to any more."""
+        self._players.append((monotonic() + self.KEPT_S, player))
+
+    def let_go(self) -> None:
+        """Drop those whose time has come."""
+        now = monotonic()
+        while self._players and self._players[0][0] <= now:
+            self._players.popleft()
+
+
 class CallAudio:
     """What one call plays and records.
 
@@ -110,11 +134,14 @@ class CallAudio:
     The file grows by 120 ms at a time: pjmedia's writer has a buffer that its API can't make smaller.
     """
 
-    def __init__(self, recording: Path, silence: pj.AudioMediaPlayer, clock: BridgeClock) -> None:
+    def __init__(
+        self, recording: Path, silence: pj.AudioMediaPlayer, clock: BridgeClock, retired: RetiredPlayers
+    ) -> None:
         self.recording = recording
         self.started_at = 0.0
         self._silence = silence
         self._clock = clock
+        self._retired = retired
         self._recorder: pj.AudioMediaRecorder | None = None
         self._player: pj.AudioMediaPlayer | None = None
         self._stream: pj.AudioMedia | None = None
@@ -153,13 +180,19 @@ class CallAudio:
                 self._player.stopTransmit(self._stream)
             if player is not None:
                 player.startTransmit(self._stream)
+        self._retire_player()
         self._player = player
 
     def close(self) -> None:
         """Have the bridge close the recording; ``complete`` tells when that is done."""
         self._stream = None
-        self._player = None
+        self._retire_player()
         self._recorder = None
+
+    def _retire_player(self) -> None:
+        if self._player is not None:
+            self._retired.add(self._player)
+        self._player = None
 
     def complete(self) -> bool:
         """Whether the header tells the size of the samples, which the writer fills in last."""

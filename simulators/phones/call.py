@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import pjsua2 as pj
 
 from harness.messages import Event
-from simulators.phones.audio import BridgeClock, CallAudio
+from simulators.phones.audio import BridgeClock, CallAudio, RetiredPlayers
 from simulators.phones.digits import Dialler, DigitListener, HeardDigit, Press
 from simulators.phones.endpoint import BRIDGE_RATE_HZ, PhoneEndpoint
 from simulators.phones.protocol import (
@@ -60,7 +60,8 @@ class Shared:
     """What all phones and calls of a process use.
 
     ``calls`` are those that have not ended, by name; ``tasks`` go on by one step
-    in each turn of the loop; ``failed`` is the first exception in a callback.
+    in each turn of the loop; ``retired`` are players that calls have done with; ``failed`` is the first
+    exception in a callback.
     """
 
     endpoint: PhoneEndpoint
@@ -70,6 +71,7 @@ class Shared:
     emit: Callable[[Event], None]
     calls: dict[str, PhoneCall] = field(default_factory=dict)
     tasks: list[Iterator[None]] = field(default_factory=list)
+    retired: RetiredPlayers = field(default_factory=RetiredPlayers)
     failed: Exception | None = None
 
 
@@ -105,7 +107,7 @@ class PhoneCall(pj.Call):
         self.phone = phone
         self.name = name
         self.codecs = codecs
-        self.audio = CallAudio(shared.directory / f"{name}.wav", shared.silence, shared.clock)
+        self.audio = CallAudio(shared.directory / f"{name}.wav", shared.silence, shared.clock, shared.retired)
         self.dialler = Dialler()
         self.call_id = ""
         self.ended = False

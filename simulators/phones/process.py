@@ -137,6 +137,7 @@ class PhonesProcess:
         self._dial()
         self._step_tasks()
         self._sweep()
+        self._shared.retired.let_go()
         self._shared.endpoint.flush_files()
         if self._shared.failed is not None:
             raise self._shared.failed
