@@ -15,7 +15,8 @@ from simulators.pbx.providers import launch
 from simulators.pbx.providers.provider import STOP_S, Clock, PbxProcess
 from simulators.pbx.runtime import runtime_directory
 
-_FAKETIME = "usr/lib/*/faketime/libfaketimeMT.so.1"
+# Debian has a directory per architecture, Fedora lib64, Arch lib; from source it goes below /usr/local.
+_FAKETIMES = tuple(f"usr/{lib}/faketime/libfaketimeMT.so.1" for lib in ("lib/*", "lib64", "lib", "local/lib"))
 _MODULES = ("usr/lib/*/asterisk/modules", "usr/lib/asterisk/modules", "usr/lib64/asterisk/modules")
 _DATA_HOMES = ("usr/share/asterisk", "var/lib/asterisk", "usr/local/share/asterisk")
 _OPUS = "codec_opus*.so"
@@ -95,7 +96,7 @@ class ProcessProvider:
         """Nothing was started but the PBX."""
 
     def _faketime(self) -> Path | None:
-        return next(iter(sorted(self.root.glob(_FAKETIME))), None)
+        return next((path for pattern in _FAKETIMES for path in sorted(self.root.glob(pattern))), None)
 
 
 def in_rootfs(root: Path) -> ProcessProvider:
