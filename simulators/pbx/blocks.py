@@ -70,7 +70,9 @@ def take_block(target: Target, locks: Path, ports: Ports) -> Block:
         if not taken:
             return Block(moved, f"{prefix}.{PSTN_HOST}", lock)
         lock.release(force=True)
-    raise Inconclusive(f"no loopback addresses are free for the reference PBX{': ' + taken if taken else ''}")
+    # One that listens on 0.0.0.0 or "::" has the port at every address.
+    why = f": {taken}; if a program listens there on all addresses, stop it" if taken else ""
+    raise Inconclusive(f"no loopback addresses are free for the reference PBX{why}")
 
 
 def relocate(target: Target, old: str, new: str) -> Target:

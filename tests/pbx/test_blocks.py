@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessMisuse
+from harness.errors import HarnessMisuse, Inconclusive
 from harness.target import Target, load_target
 from simulators.pbx.blocks import Ports, relocate, take_block
 
@@ -46,6 +46,15 @@ def test_a_block_whose_port_somebody_has_is_skipped(target: Target, tmp_path: Pa
         block = take_block(target, tmp_path, PORTS)
     block.release()
     assert block.target.pbx.host == "127.0.15.10"
+
+
+def test_a_program_on_all_addresses_is_the_likely_culprit(target: Target, tmp_path: Path):
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as other:
+        other.bind(("0.0.0.0", 0))
+        other.listen()
+        ports = Ports(sip=PORTS.sip, http=other.getsockname()[1], ami=PORTS.ami)
+        with pytest.raises(Inconclusive, match=r"listens there on all addresses"):
+            take_block(target, tmp_path, ports)
 
 
 def test_addresses_that_share_no_block_stay_or_are_refused(target: Target, tmp_path: Path):
