@@ -27,9 +27,17 @@ class TrunkproofError(Exception):
 
 
 class PbxFault(TrunkproofError, AssertionError):
-    """The target did something wrong, and there is evidence for it."""
+    """The target did something wrong, and there is evidence for it.
+
+    ``timed`` tells that the evidence is something that did not come in time or was not heard, which a machine
+    that is too busy can bring about as well; an INVITE at the PSTN or a wrong number cannot come of that.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str, *, detail: str = "", timed: bool = True) -> None:
+        super().__init__(message, detail=detail)
+        self.timed = timed
 
 
 class HarnessMisuse(TrunkproofError):

@@ -6,6 +6,7 @@ CLOCK_MONOTONIC in s unless the name says otherwise.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -148,8 +149,9 @@ class RunRecord(Record):
 
 
 def slug(text: str) -> str:
-    """``text`` as a name for a directory."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:80] or "scenario"
+    """``text`` as a name for a directory: readable, and different for different texts."""
+    readable = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:72] or "scenario"
+    return f"{readable}-{hashlib.blake2b(text.encode(), digest_size=3).hexdigest()}"
 
 
 def write_record(directory: Path, record: ScenarioRecord) -> None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, time
 
+MIDNIGHT = "24:00"
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _SPAN = re.compile(
     r"^(?P<first>[A-Z][a-z]{2})(?:-(?P<last>[A-Z][a-z]{2}))?\s+"
@@ -45,10 +46,11 @@ def parse_hours(text: str) -> Hours:
         last = DAYS.index(match["last"]) if match["last"] else first
         days = frozenset((first + step) % 7 for step in range((last - first) % 7 + 1))
         try:
-            opens, closes = time.fromisoformat(match["opens"]), time.fromisoformat(match["closes"])
+            opens = time.fromisoformat(match["opens"])
+            closes = time.max if match["closes"] == MIDNIGHT else time.fromisoformat(match["closes"])
         except ValueError as bad:
             raise ValueError(f"{part!r}: {bad}") from None
         if closes <= opens:
-            raise ValueError(f"{part!r} closes before it opens; write a span past midnight as two")
+            raise ValueError(f"{part!r} closes before it opens; past midnight write two, the first up to 24:00")
         spans.append(Span(days, opens, closes))
     return Hours(text, tuple(spans))

@@ -105,7 +105,7 @@ class Simulator:
             ) from expired
         if isinstance(first, CannotStart):
             self.stop()
-            raise SimulatorRefused(f"{self.name} could not start: {first.reason}", detail=self.log_tail())
+            raise SimulatorRefused(f"{self.name} could not start: {first.reason}")
 
     def call(self, command: Command, timeout_s: float = REPLY_DEADLINE_S) -> Any:
         """Carry out a command and return its value. Raises SimulatorRefused or SimulatorDied."""

@@ -317,14 +317,3 @@ def load_target(name_or_path: str) -> Target:
         for name, files in target.prompts.items()
     }
     return target.model_copy(update={"prompts": prompts})
-
-
-__all__ = [
-    "Claim",
-    "Number",
-    "Purpose",
-    "Queue",
-    "Target",
-    "find_target",
-    "load_target",
-]

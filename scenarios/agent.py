@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.errors import Inconclusive
+from harness.errors import HarnessMisuse, Inconclusive
 from harness.process import AwaitExpired
 from scenarios.ear import Ear
 from simulators.phones.protocol import (
@@ -48,9 +48,11 @@ class Agent:
 
     @property
     def call(self) -> str:
-        """The call at the agent's phone. Raises Inconclusive when it has not rung."""
+        """The call at the agent's phone. Raises HarnessMisuse when it has not rung."""
         if self.incoming is None:
-            raise Inconclusive(f"{self.name}'s phone has not rung; the scenario asks too early")
+            raise HarnessMisuse(
+                f"{self.name}'s phone has not rung", suggestion='add "Then an agent\'s phone rings" before'
+            )
         return self.incoming.call
 
     def switch_on(self) -> None:
@@ -132,16 +134,14 @@ class Agent:
         registrar = target.agents.registrar or f"{target.pbx.host}:{target.pbx.port}"
         self._scene.testbed.agents.call(Transfer(call=self.call, uri=f"sip:{other.extension}@{registrar}"))
 
-    def ended(self, within_s: float) -> CallEnded:
-        """Wait for the end of the agent's leg. Raises PbxFault when it stays up."""
+    def ended(self, within_s: float, after: str = "the other side hung up") -> CallEnded:
+        """Wait for the end of the agent's leg; ``after`` what it should have ended. Raises PbxFault."""
         try:
             return self._scene.testbed.agents.wait_for(
                 CallEnded, lambda e: e.call == self.call, timeout_s=within_s, since=self.mark
             )
         except AwaitExpired:
-            raise self._scene.fault(
-                f"{self.name}'s leg was still up {within_s:g} s after the other side hung up"
-            ) from None
+            raise self._scene.fault(f"{self.name}'s leg was still up {within_s:g} s after {after}") from None
 
     def ears(self) -> list[Ear]:
         """Ears of all calls so far that were listened to."""

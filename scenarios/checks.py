@@ -11,7 +11,7 @@ from typing import TypeVar
 from harness.audio.prompt import Hearing, PromptMatch, PromptReference, match_prompt
 from harness.audio.speech import SPEECH
 from harness.audio.wav import read_recording
-from harness.errors import NotRun
+from harness.errors import HarnessMisuse, NotRun
 from scenarios.agent import Agent
 from scenarios.customer import Customer
 from scenarios.scene import Scene
@@ -61,6 +61,10 @@ def hear_each_other(scene: Scene, customer: Customer, agent: Agent, since: float
 
 def nobody_else_heard(scene: Scene, pairs: list[tuple[Customer, Agent]]) -> None:
     """In each conversation, each side has heard the other and no third voice."""
+    if not pairs:
+        raise HarnessMisuse(
+            "nobody is known to talk", suggestion="let 'every customer reaches an agent of their own' come before"
+        )
     everyone = {c.beacon_hz: c.label for c in scene.everybody_calling} | {a.beacon_hz: a.name for a in scene.agents}
     for customer, agent in pairs:
         for name, ear, allowed in (
@@ -183,12 +187,15 @@ def pstn_calls_of(scene: Scene) -> list[PstnCall]:
 
 
 def never_pstn(scene: Scene) -> None:
-    """No call of the scenario came out at the PSTN gateway (fact sheet T63: WhatsApp calls are VoIP only)."""
+    """No call of the scenario came out at the PSTN gateway (Meta forbids it on any leg)."""
+    if not scene.testbed.settings.pstn_address:
+        scene.note("not checked: this PBX's PSTN gateway cannot be seen from here")
     calls = pstn_calls_of(scene)
     if calls:
         raise scene.fault(
             f"the PBX sent the WhatsApp call to the PSTN: INVITE for {calls[0].called or 'a number'} at the gateway "
-            f"from {calls[0].source} ({len(calls)} in all); WhatsApp calls must stay VoIP end to end"
+            f"from {calls[0].source} ({len(calls)} in all); WhatsApp calls must stay VoIP end to end",
+            timed=False,
         )
 
 
@@ -197,11 +204,15 @@ def not_heard(scene: Scene, customer: Customer, agent: Agent) -> None:
     within_s = scene.testbed.target.deadlines.talk_path_s + GONE_FOR_S
     ear = customer.ear
 
-    def lately() -> float:
-        return ear.beacon_seconds(agent.beacon_hz, since=monotonic() - GONE_FOR_S)
+    def gone() -> bool:
+        """Whether the last second that was recorded, begun after this check, is without the voice."""
+        last_s = ear.heard_s - GONE_FOR_S
+        return last_s >= begun_s and ear.beacon_seconds(agent.beacon_hz, ear.started_at + last_s) == 0.0
 
-    heard_s = ear.listen_until(lately, lambda seconds: seconds == 0.0, within_s)
-    if heard_s > 0.0:
+    begun_s = ear.heard_s
+    if not ear.listen_until(gone, bool, within_s):
+        if ear.call_is_over:
+            raise scene.fault(f"{customer.label}'s call ended when it was put on hold")
         raise scene.fault(f"{customer.label} still hears {agent.name} {within_s:g} s after the call was put on hold")
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import wave
-from pathlib import Path
 from time import monotonic
 
 from harness.audio.speech import SPEECH
+from harness.audio.wav import seconds_of
 from harness.target import Purpose
 from scenarios.agent import Agent
 from scenarios.checks import hear_each_other, pairs_talking
@@ -57,12 +56,6 @@ def ring_within_s(scene: Scene) -> float:
     target = scene.testbed.target
     longest = max((seconds_of(path) for path in target.prompts.get("greeting", {}).values()), default=0.0)
     return target.deadlines.answer_s + longest + target.deadlines.ring_agent_s
-
-
-def seconds_of(path: Path) -> float:
-    """Length of a WAV in s."""
-    with wave.open(str(path), "rb") as file:
-        return file.getnframes() / file.getframerate()
 
 
 def leave_message(scene: Scene, customer: Customer) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from harness.errors import Inconclusive, NotRun
+from harness.errors import HarnessMisuse, NotRun
 from harness.messages import Event
 from harness.process import AwaitExpired
 from scenarios.ear import Ear
@@ -104,8 +104,13 @@ class Customer:
         )
         self._scene.note(f"{self.label} ({self.identity.profile_name}, {self.identity.number}) calls {number}")
 
+    def _require_call(self) -> None:
+        if not self.call:
+            raise HarnessMisuse(f"{self.label} has not called yet", suggestion="add 'When the customer calls …' before")
+
     def answered(self, within_s: float) -> float:
         """Wait for the PBX's answer; seconds from INVITE to 200. Raises PbxFault."""
+        self._require_call()
         try:
             event = self._scene.testbed.customers.wait_for(
                 Event,
@@ -125,7 +130,8 @@ class Customer:
         return event.at - self.placed_at
 
     def rings(self, within_s: float) -> None:
-        """Wait for 180 or 183 from the PBX. Raises PbxFault, also when it answers at once."""
+        """Wait for 180 or 183 from the PBX. Raises PbxFault, NotRun when it answers at once."""
+        self._require_call()
         try:
             event = self._scene.testbed.customers.wait_for(
                 Event,
@@ -148,30 +154,33 @@ class Customer:
 
     def hangs_up(self) -> None:
         """End the call in whatever state: CANCEL before the answer, BYE after it."""
+        self._require_call()
         self._scene.testbed.customers.call(HangUp(call=self.call))
 
     def presses(self, digits: str, *, tone_ms: int = 160, gap_ms: int = 80) -> None:
         """Press digits on the keypad (RFC 4733 events)."""
+        self._require_call()
         self._scene.testbed.customers.call(SendDigits(call=self.call, digits=digits, tone_ms=tone_ms, gap_ms=gap_ms))
 
     def says(self, wav: str) -> None:
         """Play ``wav`` once into the call in place of the beacon."""
+        self._require_call()
         self._scene.testbed.customers.call(Play(call=self.call, wav=wav, loop=False))
 
-    def ended(self, within_s: float) -> CallEnded:
-        """Wait for the end of the customer's leg. Raises PbxFault when it stays up."""
+    def ended(self, within_s: float, after: str = "the other side hung up") -> CallEnded:
+        """Wait for the end of the customer's leg; ``after`` what it should have ended. Raises PbxFault."""
+        self._require_call()
         try:
             return self._scene.testbed.customers.wait_for(
                 CallEnded, lambda e: e.call == self.call, timeout_s=within_s, since=self.mark
             )
         except AwaitExpired:
-            raise self._scene.fault(
-                f"{self.label}'s leg was still up {within_s:g} s after the other side hung up"
-            ) from None
+            raise self._scene.fault(f"{self.label}'s leg was still up {within_s:g} s after {after}") from None
 
     @property
     def ear(self) -> Ear:
         """What the customer hears in the present call. Raises PbxFault when there is no media at all."""
+        self._require_call()
         if self._ear is None:
             try:
                 media = self._scene.testbed.customers.wait_for(
@@ -192,9 +201,9 @@ class Customer:
         events = self._scene.testbed.customers.events(self.mark)
         return bool(self.call) and not any(isinstance(e, CallEnded) and e.call == self.call for e in events)
 
-    def connected_at(self) -> float:
-        """CLOCK_MONOTONIC of the answer, in s. Raises Inconclusive when the call was not answered yet."""
+    def connected_at(self) -> float | None:
+        """CLOCK_MONOTONIC of the answer, in s; None when the call was not answered (yet)."""
         for event in self._scene.testbed.customers.events(self.mark):
             if isinstance(event, CallConnected) and event.call == self.call:
                 return event.at
-        raise Inconclusive(f"{self.label}'s call is not answered yet; the scenario asks too early")
+        return None

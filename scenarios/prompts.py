@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.audio.excerpt import ExcerptMatch, match_excerpt
 from harness.audio.levels import Samples
 from harness.audio.prompt import Hearing, PromptListener, PromptMatch, PromptReference, identify
-from harness.audio.wav import read_reference
+from harness.audio.wav import seconds_of
 from harness.errors import Inconclusive, PbxFault
 from harness.evidence import Mark
 from harness.target import Target
@@ -29,6 +29,7 @@ LANGUAGE_NAMES = {
     "pt": "Portuguese",
     "it": "Italian",
 }
+MUSIC = "music"
 FIRST_IN_CALL = frozenset({"greeting", "language_menu"})
 """Prompts that a call begins with: for these the delay after the answer is judged."""
 
@@ -65,11 +66,9 @@ def hears_prompt(scene: Scene, customer: Customer, name: str, language: str) -> 
         position += new.size / ear.rate_hz
         return listener.feed(new)
 
-    longest = max(
-        (_seconds(p) for files in target.prompts.values() for p in files.values() if "music" not in p.name),
-        default=0.0,
-    )
-    within_s = target.deadlines.first_audio_s + longest + _seconds(path) + MARGIN_S
+    spoken_files = [p for key, files in target.prompts.items() if key != MUSIC for p in files.values()]
+    longest = max((seconds_of(file) for file in spoken_files), default=0.0)
+    within_s = target.deadlines.first_audio_s + longest + seconds_of(path) + MARGIN_S
     match = ear.listen_until(listen, lambda found: found is not None, within_s) or listener.finish()
     start = ear.cursor_s
     if match.first_sound_s is None or match.last_sound_s is None or match.hearing is Hearing.ABSENT:
@@ -85,7 +84,11 @@ def hears_prompt(scene: Scene, customer: Customer, name: str, language: str) -> 
     ear.cursor_s = start + match.last_sound_s
     if not match.whole():
         raise scene.fault(f"{customer.label} did not hear the whole prompt: {_what_is_missing(match)}")
-    delay_s = ear.started_at + start + match.first_sound_s - customer.connected_at()
+    connected_at = customer.connected_at()
+    if connected_at is None:
+        scene.note(f"{match}; before the answer (early media)")
+        return
+    delay_s = ear.started_at + start + match.first_sound_s - connected_at
     scene.note(f"{match}; its first sound {delay_s:.2f} s after the answer")
     if start == 0.0 and name in FIRST_IN_CALL:
         scene.facts["first_audio_delay_ms"] = round(delay_s * 1000)
@@ -99,7 +102,7 @@ def hears_prompt(scene: Scene, customer: Customer, name: str, language: str) -> 
 def hears_music(scene: Scene, customer: Customer) -> None:
     """Some seconds of the queue's music arrive; the music may begin anywhere in its file."""
     target = scene.testbed.target
-    path = target.prompt("music", customer.language)
+    path = target.prompt(MUSIC, customer.language)
     if path is None:
         raise Inconclusive("the target declares no file under [prompts.music], so music cannot be recognised by ear")
     music = load_reference(path, "queue music")
@@ -132,7 +135,7 @@ def prompts_in(target: Target, samples: Samples, rate_hz: int) -> list[Mark]:
     catalogue = {
         spoken(name, language): load_reference(path, spoken(name, language))
         for name, files in target.prompts.items()
-        if name != "music"
+        if name != MUSIC
         for language, path in files.items()
     }
     return [
@@ -147,11 +150,7 @@ def _not_heard(scene: Scene, customer: Customer, name: str, language: str) -> Pb
     heard = prompts_in(scene.testbed.target, ear.samples(), ear.rate_hz)
     ear.marks.extend(heard)
     ended = " and the call is over" if ear.call_is_over else ""
-    instead = (
-        f"heard the {heard[0].label} instead"
-        if heard
-        else ear.describe(customer.connected_at() if customer.in_call else 0.0)
-    )
+    instead = f"heard the {heard[0].label} instead" if heard else ear.describe(customer.connected_at() or 0.0)
     return scene.fault(f"{customer.label} did not hear the {spoken(name, language)}: {instead}{ended}")
 
 
@@ -162,7 +161,3 @@ def _what_is_missing(match: PromptMatch) -> str:
         if clipped and clipped > 0.25
     ]
     return f"the {match.name}: " + (" and ".join(parts) or f"only {match.blocks_found} of {match.blocks} parts arrived")
-
-
-def _seconds(path: Path) -> float:
-    return read_reference(path).seconds

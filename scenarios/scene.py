@@ -123,6 +123,11 @@ class Scene:
             )
         return self.customers[position - 1]
 
+    @property
+    def last_customer(self) -> Customer:
+        """The customer that the scenario named last. Raises HarnessMisuse when it has none."""
+        return self.customer(max(len(self.customers), 1))
+
     def ready_agents(self, count: int) -> list[Agent]:
         """Register the next ``count`` agents of the line, all at once. Raises NotRun, Inconclusive."""
         self.testbed.capacity.require_phones(len(self.agents) + count)
@@ -242,15 +247,16 @@ class Scene:
         """The last SIP messages, for the detail of a failure."""
         return last_messages(self.messages(), started_at=self.started_at, names=self.names())
 
-    def fault(self, reason: str) -> PbxFault:
-        """A fault of the PBX with what happened as its detail."""
-        return PbxFault(reason, detail=self.situation())
+    def fault(self, reason: str, *, timed: bool = True) -> PbxFault:
+        """A fault of the PBX with what happened as its detail; ``timed`` as in PbxFault."""
+        return PbxFault(reason, detail=self.situation(), timed=timed)
 
     def longest_stall_s(self) -> float:
         """How long at most one of our own processes was kept from running in this scenario, in s."""
         marks = [*self.phone_marks(), (self.testbed.trunk, self._trunk_mark)]
-        stalls = [e.for_s for simulator, mark in marks for e in simulator.events(mark) if isinstance(e, Stalled)]
-        return max(stalls, default=0.0)
+        stalls = [e for simulator, mark in marks for e in simulator.events(mark) if isinstance(e, Stalled)]
+        stalls += [stall for stall in self.testbed.stalls if stall.at >= self.started_at]
+        return max((stall.for_s for stall in stalls), default=0.0)
 
     # End
 
@@ -295,7 +301,7 @@ class Scene:
         """Wait for a phone's call to end as the PBX ends it; after the deadline the phone ends it itself."""
         for remaining_s in (max(deadline - monotonic(), 0.0), CLEAN_UP_S):
             try:
-                simulator.wait_for(CallEnded, partial(_is_phone_call, call), timeout_s=remaining_s, since=mark)
+                simulator.wait_for(CallEnded, partial(_is_of, call), timeout_s=remaining_s, since=mark)
             except AwaitExpired:
                 simulator.call(HangUp(call=call))
             else:
@@ -319,11 +325,7 @@ class Scene:
                 self._line.lease.release()
 
 
-def _is_of(call: str, event: CallFinished) -> bool:
-    return event.call == call
-
-
-def _is_phone_call(call: str, event: CallEnded) -> bool:
+def _is_of(call: str, event: CallFinished | CallEnded) -> bool:
     return event.call == call
 
 

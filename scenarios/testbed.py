@@ -7,7 +7,6 @@ anew for the next scenario, so one crash costs one scenario.
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import Inconclusive
+from harness.lag import LagWatch, Stalled
 from harness.leases import LeaseBook
 from harness.process import Simulator
 from harness.trace import SipTraceEntry
@@ -62,7 +62,6 @@ class Testbed:
         self.leases = LeaseBook(settings.directory / ".leases")
         self.pbx: PbxAdapter = adapter_for(settings.running)
         self.customer_book = CustomerBook(settings.seed)
-        self.random = random.Random(settings.seed)
         self.directory = settings.directory / "work" / worker
         self._numbers = count(1)
         self._trunk_lease = self.leases.take("trunk address", self.target.trunk.addresses, timeout_s=TRUNK_LEASE_S)
@@ -73,6 +72,9 @@ class Testbed:
         self._simulators: dict[str, Simulator] = {}
         self._agents_log = SipLogReader(self.directory / "no-agents-yet")
         self._agent_messages: list[SipTraceEntry] = []
+        self.stalls: list[Stalled] = []
+        """Times in which this very process, whose clock decides what is late, was kept from running."""
+        LagWatch(self.stalls.append).start()
         self.customers_call = ""
         self.capacity = Capacity(frozenset(), PhoneLimits(max_calls=0, max_phones=0))
 
@@ -129,15 +131,17 @@ class Testbed:
         for name in missing:
             if name in self._simulators:
                 self._simulators.pop(name).stop()
+        if "trunk" in missing:
+            self.customers_call = ""
         for name in missing:
             self._simulators[name] = starts[name]()
         # What this process does from here on is analysis: it must not take the processor from calls.
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
         with ThreadPoolExecutor(len(missing)) as waiters:
             list(waiters.map(lambda name: self._simulators[name].ready(), missing))
-        if "trunk" in missing:
+        if not self.customers_call:
             self.customers_call = self.trunk.call(WhereCustomersCall())
-        if "customers" in missing:
+        if not self.capacity.codecs:
             self.capacity = Capacity(frozenset(self.customers.call(Codecs())), self.customers.call(Limits()))
             if shortfall := self.capacity.shortfall():
                 (self.directory / SHORTFALL_NAME).write_text(f"{shortfall}\n", encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_bdd import given, then, when
 
+from harness.errors import HarnessMisuse
 from harness.target import Purpose
 from scenarios.checks import no_ring, same_number
 from scenarios.conversation import open_line, ring_within_s, start_conversation, start_conversations
@@ -87,7 +88,10 @@ def agent_resumes(scene: Scene, agent: int) -> None:
 def agent_transfers(scene: Scene, agent: int) -> None:
     """Blind transfer (REFER) to an agent who is logged in and free."""
     speaker = scene.agent(agent)
-    speaker.transfers_to(next(other for other in scene.agents if other is not speaker))
+    colleague = next((other for other in scene.agents if other is not speaker), None)
+    if colleague is None:
+        raise HarnessMisuse("there is no colleague", suggestion="begin with a colleague ready")
+    speaker.transfers_to(colleague)
 
 
 @then("an agent's phone rings")
@@ -112,7 +116,7 @@ def next_phone_rings(scene: Scene) -> None:
     first = scene.agent(scene.agents_rung())
     queue = scene.line.queue
     within_s = queue.ring_s + scene.testbed.target.deadlines.ring_agent_s
-    first.ended(within_s)
+    first.ended(within_s, "it began to ring")
     agent = scene.next_ring(within_s, what="the next agent's phone")
     if agent is first:
         raise scene.fault(f"{agent.name}'s phone rang again; no other agent was tried")
@@ -128,9 +132,9 @@ def no_phone_rings(scene: Scene) -> None:
 def phone_stops_ringing(scene: Scene, agent: int) -> None:
     """The PBX cancels the call at the agent's phone in time."""
     callee = scene.agent(agent)
-    ended = callee.ended(scene.testbed.target.deadlines.release_s)
+    ended = callee.ended(scene.testbed.target.deadlines.release_s, "the customer gave up")
     if ended.connected_s > 0:
-        raise scene.fault(f"{callee.name}'s call was answered; it should have stopped ringing")
+        raise HarnessMisuse(f"{callee.name} answered this call, so the phone cannot stop ringing")
 
 
 @then(sentence("{agent:Agent} sees the customer's number"))
@@ -139,7 +143,9 @@ def agent_sees_number(scene: Scene, agent: int) -> None:
     incoming, customer = scene.agent(agent).incoming, scene.customer(1)
     shown = incoming.from_user if incoming else ""
     if not same_number(shown, customer):
-        raise scene.fault(f"the agent sees the number {shown!r}; the customer's is {customer.identity.number}")
+        raise scene.fault(
+            f"the agent sees the number {shown!r}; the customer's is {customer.identity.number}", timed=False
+        )
     scene.note(f"shown: {shown}")
 
 
@@ -149,11 +155,13 @@ def agent_sees_name(scene: Scene, agent: int) -> None:
     incoming, customer = scene.agent(agent).incoming, scene.customer(1)
     shown = incoming.from_display if incoming else ""
     if shown != customer.identity.profile_name:
-        raise scene.fault(f"the agent sees the name {shown!r}; the customer's is {customer.identity.profile_name!r}")
+        raise scene.fault(
+            f"the agent sees the name {shown!r}; the customer's is {customer.identity.profile_name!r}", timed=False
+        )
     scene.note(f"shown: {shown}")
 
 
 @then("the first agent is out of the call")
 def first_agent_is_out(scene: Scene) -> None:
     """The agent who transferred has no leg any more."""
-    scene.agent(1).ended(scene.testbed.target.deadlines.release_s)
+    scene.agent(1).ended(scene.testbed.target.deadlines.release_s, "the transfer")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pytest_bdd import given, then, when
 
 from harness.target import Purpose
-from scenarios.conversation import leave_message, start_conversation
+from scenarios.conversation import leave_message, open_line, start_conversation
 from scenarios.scene import Scene
+from scenarios.support_line import require_hours
 from simulators.phones.protocol import Codec
 from steps.words import sentence
 
@@ -47,7 +48,7 @@ def some_customers(scene: Scene, count: int) -> None:
 @given("a customer in conversation with an agent")
 def a_conversation(scene: Scene) -> None:
     """A customer called, one agent answered, and they hear each other."""
-    scene.ready_agents(1)
+    open_line(scene, 1)
     start_conversation(scene, scene.add_customer(country="GB"))
 
 
@@ -55,7 +56,7 @@ def a_conversation(scene: Scene) -> None:
 def a_conversation_and_a_colleague(scene: Scene) -> None:
     """As above, and a second agent is logged in and free."""
     scene.lease_line(2)
-    scene.ready_agents(1)
+    open_line(scene, 1)
     start_conversation(scene, scene.add_customer(country="GB"))
     scene.ready_agents(1)
 
@@ -69,6 +70,7 @@ def calls_support(scene: Scene, customer: int) -> None:
 @when(sentence("{customer:Customer} calls the language menu"))
 def calls_language_menu(scene: Scene, customer: int) -> None:
     """Calls the line's number that begins with a choice of languages."""
+    require_hours(scene.line.number(Purpose.LANGUAGE_MENU), scene.testbed.pbx.now(), staffed=True)
     scene.customer(customer).calls(scene.number(Purpose.LANGUAGE_MENU))
 
 
@@ -126,7 +128,7 @@ def customer_hears_ring(scene: Scene, customer: int) -> None:
 def call_ends_with(scene: Scene, customer: int, code: int) -> None:
     """The final SIP code of the PBX (RFC 3261): 487 after CANCEL, 200 after an answered call."""
     within_s = scene.testbed.target.deadlines.release_s
-    scene.customer(customer).ended(within_s)
+    scene.customer(customer).ended(within_s, "it should have ended")
     finished = scene.trunk_call_finished(scene.customer(customer), within_s)
     if finished.code != code:
         raise scene.fault(f"the PBX ended the call with {finished.code} {finished.reason}, not with {code}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_bdd import then
 
+from harness.errors import HarnessMisuse
 from scenarios.checks import (
     customer_waits,
     never_pstn,
@@ -21,7 +22,7 @@ from steps.words import sentence
 @then("the call is answered")
 def call_is_answered(scene: Scene) -> None:
     """200 OK reaches the customer within the target's deadline."""
-    delay_s = scene.customers[-1].answered(scene.testbed.target.deadlines.answer_s)
+    delay_s = scene.last_customer.answered(scene.testbed.target.deadlines.answer_s)
     scene.facts["answer_delay_ms"] = round(delay_s * 1000)
     scene.note(f"answered after {delay_s * 1000:.0f} ms")
 
@@ -57,15 +58,15 @@ def nothing_left(scene: Scene) -> None:
 @then("nothing of the customer's call is left on the PBX")
 def nothing_of_customer_left(scene: Scene) -> None:
     """The PBX holds no channel of the customer who called last; others may still talk."""
-    pbx_is_clean(scene, only=scene.customers[-1])
+    pbx_is_clean(scene, only=scene.last_customer)
 
 
 @then("the PBX ends the call")
 def pbx_ends_call(scene: Scene) -> None:
     """The customer's leg ends without the customer hanging up."""
-    ended = scene.customers[-1].ended(scene.testbed.target.deadlines.release_s)
+    ended = scene.last_customer.ended(scene.testbed.target.deadlines.release_s, "the PBX should have ended it")
     if ended.by_us:
-        raise scene.fault("the customer's own phone ended the call")
+        raise HarnessMisuse("the customer hung up in this scenario, so the PBX cannot end the call")
 
 
 @then("the call never touched the PSTN")
@@ -77,10 +78,10 @@ def call_never_pstn(scene: Scene) -> None:
 
 @then(sentence("the call uses {codec:Codec}"))
 def call_uses_codec(scene: Scene, codec: Codec) -> None:
-    """The PBX answered with that codec and audio came in it."""
-    used = scene.customers[-1].ear.codec
+    """The PBX agreed on that codec."""
+    used = scene.last_customer.ear.codec
     if used != codec.value:
-        raise scene.fault(f"the PBX chose {used}, the only codec offered was {codec.value}")
+        raise scene.fault(f"the PBX chose {used}, the only codec offered was {codec.value}", timed=False)
 
 
 @then("every customer reaches an agent of their own")
@@ -97,4 +98,4 @@ def everybody_reaches_somebody(scene: Scene) -> None:
 @then("the PBX keeps the customer's message")
 def message_is_kept(scene: Scene) -> None:
     """A new voicemail holds what the customer said, recognised by ear."""
-    voicemail_has_message(scene, scene.customers[-1])
+    voicemail_has_message(scene, scene.last_customer)

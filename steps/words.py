@@ -9,17 +9,11 @@ import pycountry
 from pytest_bdd import parsers
 
 from harness.errors import HarnessMisuse
+from scenarios.prompts import LANGUAGE_NAMES
 from simulators.phones.protocol import Codec
 
 ORDINALS = {"": 1, "first": 1, "second": 2, "third": 3, "fourth": 4}
-LANGUAGES = {
-    "English": "en",
-    "Spanish": "es",
-    "French": "fr",
-    "German": "de",
-    "Portuguese": "pt",
-    "Italian": "it",
-}
+LANGUAGES = {name: code for code, name in LANGUAGE_NAMES.items()}
 ANNOUNCEMENTS = {
     "busy": "busy",
     "after-hours": "after_hours",

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from harness.errors import TrunkproofError
+from harness.errors import HarnessMisuse, TrunkproofError
 from harness.target import load_target
 from trunkproof import trunk_command
 
@@ -27,7 +27,11 @@ app = typer.Typer(
 )
 FEATURES = Path(__file__).resolve().parent.parent / "features"
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-SERIAL = ("0", "1", "")
+USAGE_ERROR = 4
+"""pytest's exit code for a command line that it does not understand."""
+
+TAKE_A_VALUE = frozenset({"-k", "-m", "-p", "-o", "-c", "-r", "-W"})
+"""pytest's options whose value is a word of its own."""
 
 
 @app.command(context_settings=PASS_ON)
@@ -59,10 +63,10 @@ def run(
         "-p", "no:cacheprovider",
         *(["-n", str(count), "--dist=worksteal"] if count > 1 else ["-p", "no:xdist"]),
     ]  # fmt: skip
-    if not any(Path(argument.partition("::")[0]).exists() for argument in context.args):
+    if not _features_named(context.args):
         arguments.insert(0, str(FEATURES))
-    signal.signal(signal.SIGTERM, _interrupt)
-    raise typer.Exit(int(pytest.main(arguments)))
+    status = int(pytest.main(arguments))
+    raise typer.Exit(HarnessMisuse.exit_code if status == USAGE_ERROR else status)
 
 
 app.command("trunk")(trunk_command.command)
@@ -89,9 +93,23 @@ def steps() -> None:
     typer.echo(render_catalogue(), nl=False)
 
 
+def _features_named(arguments: list[str]) -> list[str]:
+    """Arguments that name features or directories. Raises HarnessMisuse for one that does not exist."""
+    named = []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if argument.startswith("-") or before in TAKE_A_VALUE:
+            continue
+        if not Path(argument.partition("::")[0]).exists():
+            raise HarnessMisuse(f"there is no feature or directory {argument}")
+        named.append(argument)
+    return named
+
+
 def _workers_possible(target_name: str, workers: str) -> int:
     """How many scenarios the target lets run side by side: each needs a trunk address of its own."""
-    wanted = (os.cpu_count() or 1) if workers == "auto" else int(workers) if workers.isdigit() else 1
+    if workers != "auto" and not workers.isdigit():
+        raise HarnessMisuse(f"-n takes a number or 'auto', not {workers!r}")
+    wanted = (os.cpu_count() or 1) if workers == "auto" else int(workers)
     target = load_target(target_name)
     possible = max(1, min(wanted, len(target.trunk.addresses)))
     if possible < wanted:
@@ -114,6 +132,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """Entry point; our own errors end with one line and their exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
     except TrunkproofError as error:

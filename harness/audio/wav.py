@@ -104,6 +104,11 @@ def read_reference(path: Path) -> Sound:
     return sound
 
 
+def seconds_of(path: Path) -> float:
+    """Length of a reference sound in s; raises as ``read_reference`` does."""
+    return read_reference(path).seconds
+
+
 def write_wav(path: Path, samples: npt.NDArray[np.float32], rate_hz: int) -> None:
     """Write 16-bit PCM; ``samples`` is mono or (channels, samples). Overload is clipped.
 

@@ -72,6 +72,28 @@ def test_a_step_unknown_only_in_an_example_is_found(collect) -> None:
     result.stdout.fnmatch_lines(["*a.feature:4: no such step: When the customer sings.*"])
 
 
+@pytest.mark.parametrize(
+    ("feature", "problem"),
+    [
+        (SOUND.replace("a customer", "a customer in Narnia", 1), "*a.feature:4: unknown country 'Narnia'*"),
+        (
+            SOUND + SOUND.partition("Feature: A small one\n")[2],
+            "*a.feature:7: there is a scenario 'One call' on line 3*",
+        ),
+        ("Feature: F\n  Scenario: Empty\n", "*a.feature:2: the scenario 'Empty' has no steps*"),
+        (
+            "Feature: F\n  @claims.opuss\n  Scenario: S\n    Given a customer\n",
+            "*nothing is called @claims.opuss*opus?*",
+        ),
+    ],
+)
+def test_what_would_prove_nothing_is_refused(collect, feature: str, problem: str) -> None:
+    result = collect(feature)
+    assert result.ret == 2
+    result.stdout.fnmatch_lines([problem])
+    assert "Traceback" not in result.stdout.str()
+
+
 @pytest.mark.parametrize("feature", sorted(ROOT.glob("features/**/*.feature")), ids=lambda path: path.name)
 def test_every_feature_of_ours_is_sound(collect, feature: Path) -> None:
     assert collect(feature.read_text(encoding="utf-8")).ret == 0

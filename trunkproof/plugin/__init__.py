@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import NotRun, TrunkproofError
+from harness.errors import Inconclusive, NotRun, TrunkproofError
 from scenarios.checks import clear_pbx
 from scenarios.scene import Scene
 from scenarios.testbed import RunSettings, Testbed
@@ -27,6 +27,10 @@ pytest_plugins = ["steps.agent", "steps.audio", "steps.customer", "steps.pbx"]
 LIVE_RUN = pytest.StashKey[LiveRun]()
 SETTINGS = pytest.StashKey[RunSettings]()
 WORKER_KEY = "trunkproof_settings"
+CUT_SHORT: dict[int, str] = {
+    pytest.ExitCode.INTERRUPTED: "the run was interrupted: not all scenarios ran",
+    pytest.ExitCode.INTERNAL_ERROR: "pytest itself failed: not all scenarios ran",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -87,6 +91,9 @@ def _start(config: pytest.Config, workers: int) -> None:
     except TrunkproofError as error:
         run.failed(error)
         pytest.exit(str(error), returncode=error.exit_code)
+    except OSError as refused:
+        run.failed(Inconclusive(f"the run could not start: {refused}"))
+        pytest.exit(str(refused), returncode=Inconclusive.exit_code)
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:
@@ -95,10 +102,20 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     run = session.config.stash.get(LIVE_RUN, None)
-    if run is not None:
-        session.exitstatus = run.finish(terminal.collection_errors())
+    if run is None:
+        return
+    if not terminal.collection_errors() and exitstatus in CUT_SHORT:
+        run.cut_short(CUT_SHORT[exitstatus])
+    session.exitstatus = run.finish(terminal.collection_errors())
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """A scenario that left no record (its worker crashed, its set-up failed) must not be missed."""
+    run = terminal.running()
+    if run is not None and report.failed and report.when != "call":
+        run.lost(report.nodeid, str(report.longrepr).strip().splitlines()[-1])
 
 
 @pytest.fixture(scope="session")

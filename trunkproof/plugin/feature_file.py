@@ -15,12 +15,16 @@ from pathlib import Path
 import pytest
 from pytest_bdd import exceptions
 from pytest_bdd.feature import get_feature
+from pytest_bdd.gherkin_parser import get_gherkin_document
 from pytest_bdd.parser import Feature, ScenarioTemplate
 from pytest_bdd.scenario import get_python_name_generator, scenario
 
+from harness.errors import HarnessMisuse
+from harness.target import Claim
 from trunkproof.vocabulary import KnownStep, known_steps
 
 CLOSE_ENOUGH = 0.4
+CLAIM_PREFIX = "claims."
 
 
 class FeatureFile(pytest.Module):
@@ -29,7 +33,11 @@ class FeatureFile(pytest.Module):
     def _getobj(self) -> types.ModuleType:
         feature = self._parse()
         self._register_tags(feature)
-        problems = list(undefined_steps(feature, known_steps()))
+        problems = [
+            *unsound_scenarios(str(self.path)),
+            *unknown_claims(feature),
+            *undefined_steps(feature, known_steps()),
+        ]
         if problems:
             raise self.CollectError("\n".join(problems))
         module = types.ModuleType(f"feature_{self.path.stem}")
@@ -86,12 +94,46 @@ def undefined_steps(feature: Feature, known: list[KnownStep]) -> Iterator[str]:
             for step in template.render(context).steps:
                 if (step.line_number, step.name) in reported:
                     continue
-                if any(candidate.matches(step.type, step.name) for candidate in known):
+                try:
+                    if any(candidate.matches(step.type, step.name) for candidate in known):
+                        continue
+                except HarnessMisuse as wrong_word:
+                    reported.add((step.line_number, step.name))
+                    yield f"{feature.filename}:{step.line_number}: {wrong_word}"
                     continue
                 reported.add((step.line_number, step.name))
                 near = nearest_step(step.name, [k for k in known if k.type in (None, step.type)] or known)
                 hint = f" Nearest: {near.keyword} {near.written}" if near else ""
                 yield f"{feature.filename}:{step.line_number}: no such step: {step.keyword.strip()} {step.name}.{hint}"
+
+
+def unsound_scenarios(path: str) -> Iterator[str]:
+    """One line for each scenario that has no step (it would prove nothing) or the name of another one."""
+    children = list(get_gherkin_document(path).feature.children)
+    children += [inner for child in children if child.rule for inner in child.rule.children]
+    lines: dict[str, int] = {}
+    for child in children:
+        if child.scenario is None:
+            continue
+        name, line = child.scenario.name, child.scenario.location.line
+        if not child.scenario.steps:
+            yield f"{path}:{line}: the scenario {name!r} has no steps"
+        if name in lines:
+            yield f"{path}:{line}: there is a scenario {name!r} on line {lines[name]} already"
+        lines[name] = line
+
+
+def unknown_claims(feature: Feature) -> Iterator[str]:
+    """One line for each tag ``@claims.…`` that no target can claim."""
+    known = [claim.value for claim in Claim]
+    for template in feature.scenarios.values():
+        tags = template.tags | feature.tags | {tag for examples in template.examples for tag in examples.tags}
+        for tag in sorted(tags):
+            claim = tag.removeprefix(CLAIM_PREFIX)
+            if tag.startswith(CLAIM_PREFIX) and claim not in known:
+                near = difflib.get_close_matches(claim, known, n=1)
+                hint = f" (did you mean @{CLAIM_PREFIX}{near[0]}?)" if near else f" (known: {', '.join(known)})"
+                yield f"{feature.filename}:{template.line_number}: nothing is called @{tag}{hint}"
 
 
 def nearest_step(name: str, known: list[KnownStep]) -> KnownStep | None:

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
@@ -17,7 +18,8 @@ import pytest
 
 import reports
 from harness.errors import HarnessMisuse, TrunkproofError
-from harness.evidence import RunRecord, read_records
+from harness.evidence import RECORD_NAME, RunRecord, ScenarioRecord
+from harness.masking import mask_text
 from harness.process import Simulator
 from harness.target import Target, load_target
 from harness.verdict import Blame, Verdict, of_error
@@ -29,6 +31,7 @@ from simulators.trunk.profile import load_profile
 from trunkproof.plugin.progress import Progress
 
 OUT = "out"
+RUN_NAME = "run.json"
 PSTN_PORT = 5060
 PACKAGES = ("pytest", "pytest-bdd", "pytest-xdist", "sippy", "allure-pytest")
 
@@ -57,7 +60,15 @@ class LiveRun:
         self._errors: list[str] = []
         self._blame: tuple[Verdict, Blame] | None = None
         self._seed = random.SystemRandom().randrange(1, 1 << 30)
-        directory.mkdir(parents=True, exist_ok=True)
+        self._make_directory()
+
+    def _make_directory(self) -> None:
+        if (self.directory / RUN_NAME).exists() or (self.directory / "evidence").exists():
+            raise pytest.UsageError(f"{self.directory} holds a run already: name another --run-dir")
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        except OSError as refused:
+            raise pytest.UsageError(f"the run's directory cannot be made: {refused}") from None
 
     @classmethod
     def of(cls, config: pytest.Config) -> LiveRun:
@@ -139,14 +150,26 @@ class LiveRun:
             self.progress.say(error.detail)
         self._blame = of_error(error)
 
+    def cut_short(self, reason: str) -> None:
+        """Remember that the run ended before its time; what was measured is reported all the same."""
+        self._errors.append(reason)
+        self._blame = self._blame or (Verdict.INCONCLUSIVE, Blame.HARNESS)
+
+    def lost(self, scenario: str, reason: str) -> None:
+        """Remember a scenario that ended without a record of its own."""
+        self.cut_short(f"{scenario.rpartition('::')[2]}: {reason}")
+
     def finish(self, collection_errors: list[str]) -> int:
         """Stop everything, write the reports, and return the exit code."""
+        if self._trap is not None and not self._trap.alive:
+            self.cut_short("the PSTN trap died: calls to the PSTN may have gone unnoticed")
         self._stop()
         if collection_errors:
             self._errors.extend(collection_errors)
             self._blame = (Verdict.INCONCLUSIVE, Blame.USER)
         self._note_shortfalls()
         self._write_run_record()
+        self._mask_work_files()
         written = reports.write(self.directory, secrets=self._secrets())
         self._point_latest()
         shutil.rmtree(self.directory / ".leases", ignore_errors=True)
@@ -202,21 +225,39 @@ class LiveRun:
             run_verdict=verdict,
             run_blame=blame,
         )
-        (self.directory / "run.json").write_text(record.model_dump_json(indent=1), encoding="utf-8")
+        (self.directory / RUN_NAME).write_text(record.model_dump_json(indent=1), encoding="utf-8")
 
     def _unclaimed_pstn_calls(self) -> str:
-        """A failure for calls at the trap that no scenario was blamed for, empty when there are none."""
+        """A failure for calls at the trap that no scenario failed for, empty when there are none."""
         calls = pstn_calls(self.pstn_log, self._started_at)
-        if not calls:
+        if not calls or any(self._failed_for_pstn(path) for path in self.directory.glob(f"evidence/*/{RECORD_NAME}")):
             return ""
-        blamed = any("PSTN" in record.reason for _, record in read_records(self.directory))
-        return "" if blamed else f"{len(calls)} call(s) came out at the PSTN gateway, the first for {calls[0].called}"
+        return f"{len(calls)} call(s) came out at the PSTN gateway, the first for {calls[0].called}"
+
+    @staticmethod
+    def _failed_for_pstn(path: Path) -> bool:
+        try:
+            record = ScenarioRecord.model_validate_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            # The reports tell of damaged records.
+            return False
+        return record.verdict is Verdict.FAIL and "PSTN" in record.reason
+
+    def _mask_work_files(self) -> None:
+        """Take digest values and passwords out of the raw logs and traces, which the evidence was made from."""
+        for path in (*self.directory.glob("work/*/*/pjsip.log"), *self.directory.glob("work/*/*/trace.jsonl")):
+            text = path.read_text(encoding="utf-8", errors="surrogateescape")
+            path.write_text(mask_text(text, self._secrets()), encoding="utf-8", errors="surrogateescape")
 
     def _point_latest(self) -> None:
         latest = self.directory.parent / "latest"
-        if latest.is_symlink() or not latest.exists():
-            latest.unlink(missing_ok=True)
-            latest.symlink_to(self.directory.name)
+        if self.directory.parent.name != OUT or (latest.exists() and not latest.is_symlink()):
+            return
+        # Another run may do the same at the same time: the last one wins.
+        with suppress(OSError):
+            unfinished = latest.with_name(f".latest-{self.run_id}")
+            unfinished.symlink_to(self.directory.name)
+            unfinished.rename(latest)
 
 
 def _run_id(target: str, twin: str) -> str:

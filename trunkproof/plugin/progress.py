@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 from rich.console import Console
+from rich.markup import escape
 
 from reports.terminal import print_table
 
@@ -27,7 +28,7 @@ class Progress:
         """Something that takes a while: each thing said in it is prefixed with its name."""
         began = monotonic()
         self.console.print(f"[bold]{name}[/bold]: starting")
-        yield lambda text: self.console.print(f"[bold]{name}[/bold]: {text}")
+        yield lambda text: self.console.print(f"[bold]{name}[/bold]: {escape(text)}")
         self.console.print(f"[bold]{name}[/bold]: ready after {monotonic() - began:.1f} s")
 
     def report(self, directory: Path, secrets: Sequence[str]) -> None:

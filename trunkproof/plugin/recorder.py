@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +25,8 @@ from scenarios.scene import Scene
 from scenarios.scene_evidence import gather
 from scenarios.testbed import RunSettings
 from trunkproof.plugin.attachments import attach_evidence
+from trunkproof.plugin.feature_file import CLAIM_PREFIX
 
-CLAIM_PREFIX = "claims."
 REQUIREMENT_PREFIX = "req."
 NO_EVIDENCE: dict[str, Any] = {"talk_s": 0.0}
 
@@ -71,7 +72,7 @@ class Recording:
     @property
     def directory(self) -> Path:
         feature = Path(self.scenario.feature.filename).stem
-        return self.settings.directory / "evidence" / f"{slug(feature)}--{slug(self.name)}--{self.scenario.line_number}"
+        return self.settings.directory / "evidence" / f"{feature}--{slug(self.name)}"
 
     def require_claims(self) -> None:
         """Raises NotRun when the target does not claim what the scenario is tagged with."""
@@ -114,7 +115,7 @@ class Recording:
 
     def weigh(self, error: BaseException) -> BaseException:
         """The error itself; a fault of the PBX that we may have caused ourselves becomes Inconclusive."""
-        if not isinstance(error, PbxFault) or self.scene is None:
+        if not isinstance(error, PbxFault) or not error.timed or self.scene is None:
             return error
         dead = self.scene.dead_simulators()
         if dead:
@@ -132,7 +133,7 @@ class Recording:
         )
 
     def finish(self, error: BaseException | None) -> None:
-        """End the scene's calls, gather its evidence and write the record. Never raises."""
+        """End the scene's calls, gather its evidence and write the record; a full disk is told in the terminal."""
         evidence = dict(NO_EVIDENCE)
         problems = []
         if self.scene is not None:
@@ -163,8 +164,11 @@ class Recording:
             worker=self.scene.testbed.worker if self.scene else "",
             **evidence,
         )
-        write_record(self.directory, self.record)
-        attach_evidence(self.directory, self.record)
+        try:
+            write_record(self.directory, self.record)
+            attach_evidence(self.directory, self.record)
+        except OSError as full:
+            warnings.warn(f"the record of {self.name!r} could not be written: {full}", stacklevel=1)
 
     def describe(self, report: pytest.TestReport) -> None:
         """Put the verdict into pytest's report: one line in the terminal, properties for JUnit and xdist."""

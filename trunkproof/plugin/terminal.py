@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from _pytest.terminal import TerminalReporter
+from rich.markup import escape
 
 from harness.verdict import Verdict
 from trunkproof.plugin.live_run import LiveRun
@@ -17,6 +18,7 @@ SIGNS = {
     Verdict.NOT_RUN: "[dim]–[/dim]",
 }
 _collection_errors: list[str] = []
+_runs: list[LiveRun] = []
 
 
 def take_over(config: pytest.Config, run: LiveRun) -> None:
@@ -26,6 +28,12 @@ def take_over(config: pytest.Config, run: LiveRun) -> None:
         return
     config.pluginmanager.unregister(standard)
     config.pluginmanager.register(ScenarioReporter(config, run), "terminalreporter")
+    _runs.append(run)
+
+
+def running() -> LiveRun | None:
+    """The live run of this process, None in a worker and in a session without features."""
+    return _runs[-1] if _runs else None
 
 
 def remember_collection_error(text: str) -> None:
@@ -62,13 +70,14 @@ class ScenarioReporter(TerminalReporter):  # type: ignore[misc]  # the one way t
             verdict = Verdict(str(properties.get("trunkproof.verdict", Verdict.INCONCLUSIVE)))
             name = properties.get("trunkproof.name", report.nodeid)
             self._run.progress.console.print(
-                f"{SIGNS[verdict]} {self._done:>3}  {name}  [dim]{report.duration:.1f} s[/dim]",
+                f"{SIGNS[verdict]} {self._done:>3}  {escape(str(name))}  [dim]{report.duration:.1f} s[/dim]",
                 highlight=False,
             )
             if verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
                 self._run.progress.say(f"        {properties.get('trunkproof.reason', '')}")
         elif report.failed:
-            self._run.progress.say(f"? {report.nodeid}: {report.when} failed\n{report.longrepr}")
+            reason = str(report.longrepr).strip().splitlines()[-1]
+            self._run.progress.say(f"?      {report.nodeid.rpartition('::')[2]}: {reason}")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
