@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -139,7 +140,7 @@ def _build_rootfs(commands: Commands, progress: Progress) -> None:
     if reason is None:
         rootfs.ensure(say, commands)
         progress.finish("asterisk", "ready")
-    elif shutil.which("asterisk"):
+    elif shutil.which("asterisk", path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
         progress.finish("asterisk", f"no root is built (it {reason}); the asterisk on PATH can be used")
     else:
         progress.finish("asterisk", f"no root is built (it {reason}); a Docker engine will be needed")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from io import StringIO
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bootstrap import rootfs
 from harness.target import Target
 from trunkproof.doctor import machine, network, phones, providers
 from trunkproof.doctor.check import Check
@@ -33,12 +35,19 @@ def doctor(target: Target | None = None, *, bindings: Iterable[network.Binding] 
     external = target is not None and target.pbx.adapter == "external"
     if not external:
         wanted = target.pbx.provider if target is not None else "auto"
-        checks += [*providers.judge(providers.available(), wanted), machine.faketime()]
+        checks += [
+            *providers.judge(providers.available(), wanted, can_build=rootfs.why_not() is None),
+            machine.faketime(),
+        ]
     if bindings is None:
         bindings = network.bindings_of(target) if target is not None else []
     to_bind = list(bindings)
     if to_bind:
-        checks.append(network.addresses_free(to_bind))
+        free = network.addresses_free(to_bind)
+        if free.ok is False and not external:
+            advice = "another run may have them: the reference PBX then moves to the next free 127.0.n.x"
+            free = replace(free, ok=None, advice=advice)
+        checks.append(free)
     if external and target is not None:
         checks.append(network.answers_sip(target))
     return checks

@@ -18,6 +18,7 @@ _OLDEST_PYTHON = (3, 11)
 _NEEDED_GB_TO_BUILD = 2.5
 # Reports and audio of a run.
 _NEEDED_GB_TO_RUN = 0.5
+_FAKETIME = ("usr/lib/*", "usr/lib64", "usr/lib", "usr/local/lib")
 _ADOPTERS = frozenset({0, 1})
 _SIMULATOR = "harness.child"
 
@@ -96,8 +97,8 @@ def _leftovers() -> Iterator[tuple[int, str]]:
 def faketime_library(root: Path | None) -> Path | None:
     """libfaketime inside the Asterisk root, else on this machine, else None."""
     for top in (root, Path("/")):
-        if top is not None:
-            found = next(top.glob("usr/lib/*/faketime/libfaketimeMT.so.1"), None)
+        for place in _FAKETIME if top is not None else ():
+            found = next((top or Path("/")).glob(f"{place}/faketime/libfaketimeMT.so.1"), None)
             if found is not None:
                 return found
     return None

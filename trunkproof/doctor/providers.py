@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 
 from bootstrap import docker_engine, rootfs
+from simulators.pbx.providers.process import on_this_machine
 from trunkproof.doctor.check import Check
 
 # Quickest to start first.
@@ -18,7 +18,7 @@ def available() -> dict[str, bool]:
     return {
         "rootfs": rootfs.rootfs_path() is not None and os.geteuid() == 0,
         "docker": docker_engine.running_engine() is not None,
-        "local": shutil.which("asterisk") is not None,
+        "local": on_this_machine() is not None,
     }
 
 
@@ -28,8 +28,8 @@ def choose(found: Mapping[str, bool], wanted: str = "auto") -> str | None:
     return next((name for name in candidates if found.get(name)), None)
 
 
-def judge(found: Mapping[str, bool], wanted: str = "auto") -> list[Check]:
-    """One check per provider, and one for what a run would do."""
+def judge(found: Mapping[str, bool], wanted: str = "auto", *, can_build: bool = False) -> list[Check]:
+    """One check per provider, and one for what a run would do; ``can_build``: an Asterisk root, if need be."""
     needs = {
         "rootfs": (
             "Asterisk root built",
@@ -46,6 +46,8 @@ def judge(found: Mapping[str, bool], wanted: str = "auto") -> list[Check]:
     chosen = choose(found, wanted)
     if chosen is not None:
         checks.append(Check("reference PBX", True, f"a run takes {chosen}"))
+    elif can_build and wanted in ("auto", "rootfs"):
+        checks.append(Check("reference PBX", True, "a run builds an Asterisk root first, which takes some minutes"))
     else:
         which = "none of these ways is open" if wanted == "auto" else f"provider = '{wanted}' is not available"
         checks.append(Check("reference PBX", False, which, "make one of the ways above work, or set pbx.provider"))
