@@ -38,7 +38,6 @@ class Claim(StrEnum):
     AFTER_HOURS = "after_hours"
     VOICEMAIL = "voicemail"
     UNKNOWN_NUMBER_ANNOUNCEMENT = "unknown_number_announcement"
-    PSTN_ROUTE = "pstn_route"
 
 
 class Purpose(StrEnum):

@@ -6,16 +6,14 @@ import importlib
 from itertools import groupby
 
 from steps.words import MEANINGS
-from trunkproof.vocabulary import SHOWN_AS, KnownStep, known_steps
-
-MODULES = ("steps.agent", "steps.audio", "steps.customer", "steps.pbx")
+from trunkproof.vocabulary import SHOWN_AS, STEP_MODULES, KnownStep, known_steps
 
 
 def load_vocabulary() -> list[KnownStep]:
     """All sentences, with every step module imported."""
-    for module in MODULES:
+    for module in STEP_MODULES:
         importlib.import_module(module)
-    return [step for step in known_steps() if step.module in MODULES]
+    return [step for step in known_steps() if step.module in STEP_MODULES]
 
 
 def render_catalogue() -> str:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pytest_bdd.parsers import StepParser
 from pytest_bdd.steps import step_function_context_registry
 
+STEP_MODULES = ("steps.agent", "steps.audio", "steps.customer", "steps.pbx")
+"""Where the sentences are defined."""
+
 # pytest-bdd's own debugging step.
 _NOT_OURS = {"trace"}
 _PLACEHOLDER = re.compile(r"\{(?P<name>\w*)(?::(?P<kind>\w+))?\}")

@@ -21,8 +21,9 @@ from trunkproof.plugin import recorder, terminal
 from trunkproof.plugin.feature_file import FeatureFile, collect_feature
 from trunkproof.plugin.live_run import LiveRun
 from trunkproof.plugin.options import add_options, feature_paths
+from trunkproof.vocabulary import STEP_MODULES
 
-pytest_plugins = ["steps.agent", "steps.audio", "steps.customer", "steps.pbx"]
+pytest_plugins = [*STEP_MODULES]
 
 LIVE_RUN = pytest.StashKey[LiveRun]()
 SETTINGS = pytest.StashKey[RunSettings]()

@@ -20,6 +20,7 @@ from harness.errors import Inconclusive, NotRun, PbxFault, TrunkproofError
 from harness.evidence import ScenarioRecord, Step, StepStatus, slug, write_record
 from harness.target import Claim
 from harness.verdict import of_error
+from reports.terminal import failure_text
 from scenarios.checks import never_pstn, pbx_is_clean
 from scenarios.scene import Scene
 from scenarios.scene_evidence import gather
@@ -180,9 +181,7 @@ class Recording:
             ("trunkproof.reason", self.record.reason),
         ]
         if report.failed:
-            report.longrepr = (
-                f"{self.record.verdict.upper()} ({self.record.blame}): {self.record.reason}\n{self.record.detail}"
-            )
+            report.longrepr = failure_text(self.record)
 
     def _gathered(self) -> dict[str, Any]:
         assert self.scene is not None
