@@ -28,11 +28,13 @@ class LagWatch(threading.Thread):
         self,
         report: Callable[[Stalled], None],
         *,
+        stall_s: float = STALL_S,
         clock: Callable[[], float] = monotonic,
         pause: Callable[[float], None] = sleep,
     ) -> None:
         super().__init__(name="lag watch", daemon=True)
         self._report = report
+        self._stall_s = stall_s
         self._clock = clock
         self._pause = pause
         self._seen_at = clock()
@@ -46,7 +48,7 @@ class LagWatch(threading.Thread):
         self._seen_at = self._clock()
         self._pause(PERIOD_S)
         late_s = self._clock() - self._seen_at - PERIOD_S
-        if late_s >= STALL_S:
+        if late_s >= self._stall_s:
             try:
                 self._report(Stalled(for_s=late_s))
             except Exception:  # noqa: BLE001 - the pipe is closed: the process is about to end

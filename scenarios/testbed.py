@@ -30,6 +30,8 @@ from simulators.trunk.protocol import KeepAlive, Probe, TrunkConfig, WhereCustom
 TRUNK_LEASE_S = 120.0
 PROBE_S = 2.0
 NICE = 10
+LATE_S = 1.0
+"""What is awaited has deadlines of seconds: being kept from running for less than this does not matter."""
 SHORTFALL_NAME = "shortfall.txt"
 """Beside a worker's other files, when there is one: a line that the run's notes must have."""
 
@@ -74,7 +76,7 @@ class Testbed:
         self._agent_messages: list[SipTraceEntry] = []
         self.stalls: list[Stalled] = []
         """Times in which this very process, whose clock decides what is late, was kept from running."""
-        LagWatch(self.stalls.append).start()
+        LagWatch(self.stalls.append, stall_s=LATE_S).start()
         self.customers_call = ""
         self.capacity = Capacity(frozenset(), PhoneLimits(max_calls=0, max_phones=0))
 

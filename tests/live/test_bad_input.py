@@ -59,6 +59,7 @@ def test_a_pbx_that_cannot_be_reached(tmp_path: Path) -> None:
         tmp_path,
         ('adapter = "asterisk-reference"', 'adapter = "external"'),
         ('host = "127.0.0.10"', 'host = "127.0.77.10"'),
+        ('addresses = ["127.0.0.20-127.0.0.27"]', 'addresses = ["127.0.77.20"]'),
         ('password = "generated"', 'password = "anything"'),
     )
     run = run_trunkproof(tmp_path, "--target", str(path), *SMOKE)
@@ -169,3 +170,9 @@ def _family(pid: int) -> Iterator[psutil.Process]:
         return
     yield parent
     yield from parent.children(recursive=True)
+
+
+def test_a_pbx_that_goes_down_during_a_call_is_at_fault(tmp_path: Path) -> None:
+    run = run_and_act(tmp_path, "/etc/asterisk.conf", signal.SIGKILL)
+    assert_clear(run, 1, r"the PBX went down: it does not answer OPTIONS any more")
+    assert sorted(run.verdicts.values()) == ["fail", "inconclusive", "inconclusive"], run.output

@@ -124,6 +124,12 @@ class Recording:
                 f"{' and '.join(dead)} died during the scenario. What looked like a fault: {error}",
                 detail=error.detail,
             )
+        if not self.scene.testbed.reachable():
+            return PbxFault(
+                f"the PBX went down: it does not answer OPTIONS any more. Before that: {error}",
+                detail=error.detail,
+                timed=False,
+            )
         stall_s = self.scene.longest_stall_s()
         if not stall_s:
             return error
