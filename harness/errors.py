@@ -6,6 +6,7 @@ follows (design: 0 pass, 1 the PBX failed, 2 misuse, 3 inconclusive).
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 
@@ -26,18 +27,22 @@ class TrunkproofError(Exception):
         return self.message
 
 
+NO_STALL = math.inf
+
+
 class PbxFault(TrunkproofError, AssertionError):
     """The target did something wrong, and there is evidence for it.
 
-    ``timed`` tells that the evidence is something that did not come in time or was not heard, which a machine
-    that is too busy can bring about as well; an INVITE at the PSTN or a wrong number cannot come of that.
+    ``stall_s`` is the shortest stand-still of our own processes, in s, that could have brought it about as
+    well: a tenth of a second tears a prompt, what has a deadline of seconds takes longer, and an INVITE at
+    the PSTN or a wrong number (``NO_STALL``) cannot come of any.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, detail: str = "", timed: bool = True) -> None:
+    def __init__(self, message: str, *, detail: str = "", stall_s: float = 1.0) -> None:
         super().__init__(message, detail=detail)
-        self.timed = timed
+        self.stall_s = stall_s
 
 
 class HarnessMisuse(TrunkproofError):

@@ -11,7 +11,7 @@ from typing import TypeVar
 from harness.audio.prompt import Hearing, PromptMatch, PromptReference, match_prompt
 from harness.audio.speech import SPEECH
 from harness.audio.wav import read_recording
-from harness.errors import HarnessMisuse, NotRun
+from harness.errors import NO_STALL, HarnessMisuse, NotRun
 from scenarios.agent import Agent
 from scenarios.customer import Customer
 from scenarios.scene import Scene
@@ -55,7 +55,7 @@ def hear_each_other(scene: Scene, customer: Customer, agent: Agent, since: float
             )
         echo_s = ear.beacon_seconds(own, since=since)
         if echo_s >= HEARD_FOR_S / 2:
-            raise scene.fault(f"{listener} hears an echo of their own voice ({echo_s:.1f} s)")
+            raise scene.fault(f"{listener} hears an echo of their own voice ({echo_s:.1f} s)", stall_s=NO_STALL)
         scene.note(f"{listener} heard {speaker} after {heard.delay_s * 1000:.0f} ms at {heard.level_dbov:.0f} dBov")
 
 
@@ -77,7 +77,9 @@ def nobody_else_heard(scene: Scene, pairs: list[tuple[Customer, Agent]]) -> None
                     if seconds < HEARD_FOR_S:
                         raise scene.fault(f"{name} heard {who} for only {seconds:.1f} s")
                 elif seconds >= HEARD_FOR_S / 2:
-                    raise scene.fault(f"{name} heard {who}, who is in another call, for {seconds:.1f} s")
+                    raise scene.fault(
+                        f"{name} heard {who}, who is in another call, for {seconds:.1f} s", stall_s=NO_STALL
+                    )
 
 
 def pairs_talking(scene: Scene, customers: list[Customer]) -> list[tuple[Customer, Agent]]:
@@ -195,7 +197,7 @@ def never_pstn(scene: Scene) -> None:
         raise scene.fault(
             f"the PBX sent the WhatsApp call to the PSTN: INVITE for {calls[0].called or 'a number'} at the gateway "
             f"from {calls[0].source} ({len(calls)} in all); WhatsApp calls must stay VoIP end to end",
-            timed=False,
+            stall_s=NO_STALL,
         )
 
 

@@ -11,6 +11,7 @@ from harness.audio.prompt import Hearing, PromptListener, PromptMatch, PromptRef
 from harness.audio.wav import seconds_of
 from harness.errors import Inconclusive, PbxFault
 from harness.evidence import Mark
+from harness.lag import STALL_S
 from harness.target import Target
 from scenarios.customer import Customer
 from scenarios.scene import Scene
@@ -83,7 +84,7 @@ def hears_prompt(scene: Scene, customer: Customer, name: str, language: str) -> 
     )
     ear.cursor_s = start + match.last_sound_s
     if not match.whole():
-        raise scene.fault(f"{customer.label} did not hear the whole prompt: {_what_is_missing(match)}")
+        raise scene.fault(f"{customer.label} did not hear the whole prompt: {_what_is_missing(match)}", stall_s=STALL_S)
     connected_at = customer.connected_at()
     if connected_at is None:
         scene.note(f"{match}; before the answer (early media)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_bdd import given, then, when
 
-from harness.errors import HarnessMisuse
+from harness.errors import NO_STALL, HarnessMisuse
 from harness.target import Purpose
 from scenarios.checks import no_ring, same_number
 from scenarios.conversation import open_line, ring_within_s, start_conversation, start_conversations
@@ -144,7 +144,7 @@ def agent_sees_number(scene: Scene, agent: int) -> None:
     shown = incoming.from_user if incoming else ""
     if not same_number(shown, customer):
         raise scene.fault(
-            f"the agent sees the number {shown!r}; the customer's is {customer.identity.number}", timed=False
+            f"the agent sees the number {shown!r}; the customer's is {customer.identity.number}", stall_s=NO_STALL
         )
     scene.note(f"shown: {shown}")
 
@@ -156,7 +156,7 @@ def agent_sees_name(scene: Scene, agent: int) -> None:
     shown = incoming.from_display if incoming else ""
     if shown != customer.identity.profile_name:
         raise scene.fault(
-            f"the agent sees the name {shown!r}; the customer's is {customer.identity.profile_name!r}", timed=False
+            f"the agent sees the name {shown!r}; the customer's is {customer.identity.profile_name!r}", stall_s=NO_STALL
         )
     scene.note(f"shown: {shown}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_bdd import then
 
-from harness.errors import HarnessMisuse
+from harness.errors import NO_STALL, HarnessMisuse
 from scenarios.checks import (
     customer_waits,
     never_pstn,
@@ -81,7 +81,7 @@ def call_uses_codec(scene: Scene, codec: Codec) -> None:
     """The PBX agreed on that codec."""
     used = scene.last_customer.ear.codec
     if used != codec.value:
-        raise scene.fault(f"the PBX chose {used}, the only codec offered was {codec.value}", timed=False)
+        raise scene.fault(f"the PBX chose {used}, the only codec offered was {codec.value}", stall_s=NO_STALL)
 
 
 @then("every customer reaches an agent of their own")

@@ -16,7 +16,7 @@ from pytest_bdd.parser import Scenario
 from pytest_bdd.parser import Step as GherkinStep
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
-from harness.errors import Inconclusive, NotRun, PbxFault, TrunkproofError
+from harness.errors import NO_STALL, Inconclusive, NotRun, PbxFault, TrunkproofError
 from harness.evidence import ScenarioRecord, Step, StepStatus, slug, write_record
 from harness.target import Claim
 from harness.verdict import of_error
@@ -116,7 +116,7 @@ class Recording:
 
     def weigh(self, error: BaseException) -> BaseException:
         """The error itself; a fault of the PBX that we may have caused ourselves becomes Inconclusive."""
-        if not isinstance(error, PbxFault) or not error.timed or self.scene is None:
+        if not isinstance(error, PbxFault) or self.scene is None:
             return error
         dead = self.scene.dead_simulators()
         if dead:
@@ -128,10 +128,10 @@ class Recording:
             return PbxFault(
                 f"the PBX went down: it does not answer OPTIONS any more. Before that: {error}",
                 detail=error.detail,
-                timed=False,
+                stall_s=NO_STALL,
             )
         stall_s = self.scene.longest_stall_s()
-        if not stall_s:
+        if stall_s < error.stall_s:
             return error
         return Inconclusive(
             f"this machine was too busy to judge: a simulator stood still for {stall_s * 1000:.0f} ms "
