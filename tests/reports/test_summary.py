@@ -83,7 +83,8 @@ def test_writing_again_gives_the_same(tmp_path):
     reports.write(tmp_path)
     reports.write(tmp_path)
     assert {p.name for p in tmp_path.rglob("*") if p.is_file()} == {p.name for p in first}
-    assert (tmp_path / "evidence/one-8/ladder.svg").read_bytes() == first[tmp_path / "evidence/one-8/ladder.svg"]
+    (ladder,) = tmp_path.glob("evidence/*/ladder.svg")
+    assert ladder.read_bytes() == first[ladder]
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,8 @@ def test_challenge_of_the_trunk(rig: RigMaker, algorithm: DigestAlgorithm) -> No
         if code == 180:
             r.phone.answer(r.phone.request("INVITE"), 180, "Ringing")
         r.pbx.response(code)
+    # The answer may be here before the event of the one that was refused.
+    r.trunk.wait_for(Refused, timeout_s=2)
     assert r.count(Refused) == 1
 
 

@@ -43,14 +43,20 @@ def pytest_configure(config: pytest.Config) -> None:
     worker_input = getattr(config, "workerinput", None)
     if worker_input is not None:
         if WORKER_KEY in worker_input:
-            config.stash[SETTINGS] = pickle.loads(worker_input[WORKER_KEY])
+            settings: RunSettings = pickle.loads(worker_input[WORKER_KEY])
+            config.stash[SETTINGS] = settings
+            _report_to_allure(config, settings.directory)
         return
     if feature_paths(config) and not config.option.collectonly:
         run = LiveRun.of(config)
         config.stash[LIVE_RUN] = run
-        # allure-pytest reads its option after this, and xdist hands it to the workers.
-        if not config.option.allure_report_dir:
-            config.option.allure_report_dir = str(run.directory / "allure-results")
+        _report_to_allure(config, run.directory)
+
+
+def _report_to_allure(config: pytest.Config, run_directory: Path) -> None:
+    """Have Allure's results in the run's directory; allure-pytest reads its option after this."""
+    if not config.option.allure_report_dir:
+        config.option.allure_report_dir = str(run_directory / "allure-results")
 
 
 @pytest.hookimpl(trylast=True, specname="pytest_configure")
