@@ -160,12 +160,3 @@ def write_record(directory: Path, record: ScenarioRecord) -> None:
     unfinished = directory / f".{RECORD_NAME}"
     unfinished.write_text(record.model_dump_json(indent=1), encoding="utf-8")
     unfinished.rename(directory / RECORD_NAME)
-
-
-def read_records(run_directory: Path) -> list[tuple[Path, ScenarioRecord]]:
-    """Every scenario's directory and record of a run, by feature file, line and name."""
-    found = [
-        (path.parent, ScenarioRecord.model_validate_json(path.read_text(encoding="utf-8")))
-        for path in run_directory.glob(f"evidence/*/{RECORD_NAME}")
-    ]
-    return sorted(found, key=lambda item: (item[1].feature_file, item[1].line, item[1].name))
