@@ -38,6 +38,16 @@ class Claim(StrEnum):
     AFTER_HOURS = "after_hours"
     VOICEMAIL = "voicemail"
     UNKNOWN_NUMBER_ANNOUNCEMENT = "unknown_number_announcement"
+    CALLS_CUSTOMERS = "calls_customers"
+    """Agents can call WhatsApp customers through the PBX, which sends INVITE to the trunk."""
+    CLICK_TO_CALL = "click_to_call"
+    """The PBX can be told to connect an agent with a customer."""
+    CALLBACK_NUMBER = "callback_number"
+    """Calls that the trunk brings after the customer's answer are put to an agent at once."""
+    CONTEXT_ROUTING = "context_routing"
+    """The payload of a call button routes the call to the agent or queue that it names."""
+    AGENT_PRESENCE = "agent_presence"
+    """The PBX can be asked whether an agent is free."""
 
 
 class Purpose(StrEnum):
@@ -47,6 +57,7 @@ class Purpose(StrEnum):
     LANGUAGE_MENU = "language_menu"
     CLOSED_DESK = "closed_desk"
     UNASSIGNED = "unassigned"
+    CALLBACK = "callback"
 
 
 def _expand(value: Any) -> Any:
@@ -158,9 +169,10 @@ class TrunkSection(Section):
     port: int = Field(default=5060, ge=1, le=65535)
     """Local port towards the PBX."""
     digest_username: str = ""
-    """For PBXs that challenge the trunk's INVITE, and for the trunk's own challenge of the PBX."""
+    """For PBXs that challenge the trunk's INVITE, and for the trunk's own challenge of the PBX. When left out each
+    business number is a user of its own, named by its digits without ``+``, as at Meta."""
     digest_password: Secret = SecretStr("")
-    """``env:NAME``, ``file:PATH`` or text."""
+    """``env:NAME``, ``file:PATH`` or text; reference PBX: ``generated``."""
 
     @model_validator(mode="after")
     def _has_addresses(self) -> TrunkSection:
@@ -206,6 +218,9 @@ class Queue(Section):
     """How long one agent rings before the next does."""
     max_wait_s: float = Field(default=60.0, gt=0)
     """How long a caller waits before the PBX gives up."""
+    trunk_address: str = ""
+    """The trunk's address that the PBX calls when an agent of this queue calls a customer; the first of ``[trunk]``
+    when left out. Scenarios with such calls run side by side only on different ones."""
 
 
 class Number(Section):
@@ -215,7 +230,8 @@ class Number(Section):
     """The number in E.164 form, ``+442079460100``."""
     purpose: Purpose
     """``support``: greeting, queue, agent. ``language_menu``: the same behind a menu of languages. ``closed_desk``:
-    its hours exclude the time at which you test. ``unassigned``: nobody has it."""
+    its hours exclude the time at which you test. ``callback``: customers who are called back come in here, with no
+    greeting. ``unassigned``: nobody has it."""
     queue: str = ""
     """Queue that calls to it end in; numbers of one queue are used by one scenario at a time."""
     hours: OpeningHours | None = None
@@ -233,6 +249,32 @@ class LanguagesSection(Section):
     """Language by the digit pressed in the language menu."""
 
 
+class PlatformSection(Section):
+    """``[platform]``: WhatsApp's platform, and the business's own backend at it."""
+
+    api: Literal["8x8", "graph"] = "8x8"
+    """Whose HTTP interface the business uses: 8x8's or Meta's own."""
+    webhook_url: str = ""
+    """Where your backend takes webhooks; when left out, trunkproof plays the backend."""
+    rules: Path | None = None
+    """File that overrides the published platform rules."""
+    availability: Path | None = None
+    """File that overrides the published availability by country."""
+    media_timers: float = Field(default=10.0, ge=1)
+    """How many times faster than published a customer's app gives up a call without media."""
+
+
+class EscalationSection(Section):
+    """``[escalation]``: what a call button carries so that the PBX knows where the call belongs."""
+
+    agent_payload: str = "agent={agent};case={case}"
+    """Payload for a call to one agent. ``{agent}`` is the extension, ``{queue}`` a queue's name, ``{case}`` the case."""
+    queue_payload: str = "queue={queue};case={case}"
+    """Payload for a call to a queue."""
+    agent_header: str = ""
+    """SIP header in which the agent's phone gets the payload; not checked when left out."""
+
+
 class DeadlinesSection(Section):
     """``[deadlines]``: how fast the PBX must be, in s."""
 
@@ -246,6 +288,10 @@ class DeadlinesSection(Section):
     """Agent's answer to both hearing each other."""
     release_s: float = Field(default=3.0, gt=0)
     """One side hangs up to the other side's end and to no channel left on the PBX."""
+    callback_silence_s: float = Field(default=3.0, gt=0)
+    """Customer's answer to the first sound from the PBX, when the trunk called the customer first."""
+    no_retry_s: float = Field(default=3.0, gt=0)
+    """How long the PBX is watched for a further try after a refusal."""
 
 
 class Target(Section):
@@ -268,6 +314,8 @@ class Target(Section):
     languages: LanguagesSection = LanguagesSection()
     prompts: dict[str, dict[str, Path]] = Field(default_factory=dict)
     """``[prompts.<name>]``: the WAV that the PBX plays, byte for byte, by language (``any`` for all)."""
+    platform: PlatformSection = PlatformSection()
+    escalation: EscalationSection = EscalationSection()
     deadlines: DeadlinesSection = DeadlinesSection()
 
     @model_validator(mode="after")
@@ -281,12 +329,20 @@ class Target(Section):
             for extension in queue.agents:
                 if extension not in known:
                     raise ValueError(f"queue {queue.name!r} names the agent {extension}, who is not in [agents]")
+            if queue.trunk_address and queue.trunk_address not in self.trunk.addresses:
+                raise ValueError(
+                    f"queue {queue.name!r} names the trunk address {queue.trunk_address}, which is not in [trunk]"
+                )
         return self
 
     def prompt(self, name: str, language: str) -> Path | None:
         """The file of a prompt in a language, None when the target does not declare it."""
         files = self.prompts.get(name, {})
         return files.get(language) or files.get("any")
+
+    def trunk_address_of(self, queue: Queue) -> str:
+        """The trunk's address that the PBX calls for agents of ``queue``."""
+        return queue.trunk_address or self.trunk.addresses[0]
 
     def language_of(self, country: str) -> str:
         """Language the PBX owes a caller of ``country``."""

@@ -63,5 +63,11 @@ class PbxAdapter(Protocol):
     def recordings(self) -> Sequence[Path] | None:
         """Audio files of call recordings, oldest first."""
 
+    def agent_available(self, extension: str) -> bool | None:
+        """Whether an agent is logged in and free to take a call, as the PBX itself sees it."""
+
+    def click_to_call(self, extension: str, number: str) -> bool | None:
+        """Ring the agent's phone and, once answered, call ``number`` (E.164) for them; true when it was told to."""
+
     def hang_up(self, channels: Sequence[PbxChannel]) -> None:
         """End these call legs, if this PBX can be told to; a leg that is gone already is fine."""

@@ -31,5 +31,11 @@ class ExternalPbx:
     def recordings(self) -> Sequence[Path] | None:
         return None
 
+    def agent_available(self, extension: str) -> bool | None:
+        return None
+
+    def click_to_call(self, extension: str, number: str) -> bool | None:
+        return None
+
     def hang_up(self, channels: Sequence[PbxChannel]) -> None:
         """Its calls are its own."""

@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.call_policy import Direction
 from harness.messages import Command, Event
+
+__all__ = ["Direction"]
+
+ENTRY_HEADER = "X-WhatsApp-Entry"
+"""Header by which a customer's app tells the trunk what was tapped: a message's id or a deep link. It never
+reaches the PBX."""
 
 
 class Leg(StrEnum):
@@ -25,13 +32,6 @@ class LegPhase(StrEnum):
     EARLY_MEDIA = "early_media"
     CONNECTED = "connected"
     ENDED = "ended"
-
-
-class Direction(StrEnum):
-    """Meta's terms: who started the call."""
-
-    USER_INITIATED = "user_initiated"
-    BUSINESS_INITIATED = "business_initiated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +53,11 @@ class TrunkConfig:
     profile: str
     trace: str
     digest_username: str = ""
+    """Empty: each business number is a user of its own, by its digits without ``+`` (Meta's SIP page)."""
     digest_password: str = ""
     business_hostname: str = ""
+    policy_socket: str = ""
+    """Unix-domain socket of WhatsApp's platform (``harness.call_policy``); empty: every call is let through."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,8 @@ class CustomerOnline(Command):
     profile_name: str
     country: str
     contact: str
+    media_lost: bool = False
+    """What the PBX sends to this customer's app is lost on the way: RTP goes nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +120,8 @@ class CallStarted(Event):
     wacid: str
     customer_call_id: str
     pbx_call_id: str
+    answer_first: bool = False
+    """The platform ordered the call: the customer's answer comes before the INVITE to the PBX."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,9 +160,15 @@ class KeepAlive(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused(Event):
-    """The trunk itself refused an INVITE from the PBX (digest, unknown customer, policy)."""
+    """The trunk itself refused an INVITE (digest, unknown customer, WhatsApp's rules).
+
+    ``source`` is its sender's ``ip:port``, ``called`` and ``caller`` user parts as they came. ``reason`` is what
+    the sender was told in Warning; ``text`` is the reason phrase of the response.
+    """
 
     source: str
     code: int
     reason: str
     called: str
+    caller: str = ""
+    text: str = ""
