@@ -15,6 +15,7 @@ from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
 
 from harness.messages import Event
+from harness.wacid import make_wacid
 from simulators.trunk.call import Call, CallFacts, OutgoingLeg, contact_of
 from simulators.trunk.customers import Customer, Customers
 from simulators.trunk.digest import Challenger
@@ -29,7 +30,6 @@ from simulators.trunk.sdp import NoCommonCodecError, SdpPolicy, shape_offer
 from simulators.trunk.sippy_clock import SippyClock
 from simulators.trunk.sippy_text import install
 from simulators.trunk.transactions import Outlet, SideTransactions
-from simulators.trunk.wacid import make_wacid
 from simulators.trunk.wire import Address
 
 REMEMBERED_CALLS = 4096

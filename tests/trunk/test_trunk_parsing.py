@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sip_peer import SDP
 
+from harness.wacid import make_wacid
 from simulators.trunk.digest import Challenger, DigestAlgorithm, parse_parameters, response_of
 from simulators.trunk.framing import FramingError, StreamFramer
 from simulators.trunk.message import MalformedMessageError, SipMessage, check_headers, parameter, parse, salvage
 from simulators.trunk.numbers import NumberFormat, formatted, in_e164, spellings
 from simulators.trunk.sdp import NoCommonCodecError, SdpPolicy, shape_offer
 from simulators.trunk.sippy_text import for_sippy, from_sippy, quotable
-from simulators.trunk.wacid import make_wacid
 
 BODIES = st.binary(max_size=200)
 VALUES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40).map(str.strip)
