@@ -50,6 +50,11 @@ class PhoneSettings:
     of its address-of-record (an E.164 number with ``+`` or an extension), ``domain`` the host part.
     ``codecs`` in order of preference. ``plays`` is the WAV a call hears from this phone, looped; silence
     (comfort: zero samples, RTP still flows) when empty.
+
+    WhatsApp's app ends a call that brings no media, neither RTP nor RTCP: ``drops_silent_after_s`` after the
+    call was confirmed when nothing came since, ``drops_stalled_after_s`` after the last packet when something
+    did (Meta, SIP troubleshooting: 20 s and 30 s; 0: never). The second is up to a twentieth late.
+    ``one_call_at_a_time``: while a call is up, ringing or being placed, another INVITE gets 486 and no event.
     """
 
     phone: str
@@ -60,6 +65,9 @@ class PhoneSettings:
     codecs: tuple[Codec, ...] = (Codec.OPUS, Codec.PCMU, Codec.PCMA, Codec.G722)
     plays: str = ""
     registration: Registration | None = None
+    drops_silent_after_s: float = 0.0
+    drops_stalled_after_s: float = 0.0
+    one_call_at_a_time: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +79,10 @@ class SwitchOn(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchOff(Command):
-    """End the phone's calls, unregister it, close its transport. Reply: None. Unknown phones are fine."""
+    """End the phone's calls, unregister it, close its transport. Reply: None. Unknown phones are fine.
+
+    An incoming call that is not answered yet gets 480.
+    """
 
     phone: str
 
@@ -108,9 +119,14 @@ class Decline(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HangUp(Command):
-    """End a call in whatever state: CANCEL, BYE or a refusal. Calls that ended already are fine."""
+    """End a call in whatever state: CANCEL, BYE or a refusal. Calls that ended already are fine.
+
+    ``headers`` are added to the request or response. A BYE waits for the ACK that is still due for our 200
+    (RFC 3261 section 15).
+    """
 
     call: str
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,8 +260,20 @@ class CallProgress(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallAnswered(Event):
+    """This phone sent 200 to an incoming INVITE: the moment at which its user picked up."""
+
+    phone: str
+    call: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallConnected(Event):
-    """A 200 to an INVITE was sent or received and acknowledged."""
+    """A 200 to an INVITE was received and acknowledged, or sent and the ACK came.
+
+    An INVITE without SDP gets its offer in the 200 and its answer in the ACK (RFC 3261 section 13.2.1): then
+    media begins with this event, which can be many seconds after ``CallAnswered`` (RFC 3725 flow I).
+    """
 
     phone: str
     call: str
@@ -294,7 +322,8 @@ class CallEnded(Event):
     """A call is over. ``code`` is the last status: 200 after a BYE, 487 after CANCEL, else the refusal.
 
     ``by_us`` tells whether this phone ended it. ``connected_s`` is the talk time in s, 0 when it never
-    connected. ``recording`` is closed and complete now, empty when the call had no media.
+    connected. ``recording`` is closed and complete now, empty when the call had no media. ``silent`` tells
+    that the phone ended it because no media came (``PhoneSettings.drops_silent_after_s``).
     """
 
     phone: str
@@ -306,3 +335,4 @@ class CallEnded(Event):
     connected_s: float
     recording: str
     rtp: RtpReport | None
+    silent: bool = False
