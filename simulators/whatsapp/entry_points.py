@@ -7,6 +7,7 @@ deep links). Who taps is checked here; whether the call then goes through is the
 from __future__ import annotations
 
 import math
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import parse_qs, quote, urlsplit
@@ -20,6 +21,7 @@ LINK_PAYLOAD_HEADER = "x-wa-meta-deeplink-payload"
 DEFAULT_TEXT = "Call Now"
 _LINK_HOST = "wa.me"
 _LINK_PATH = "/call/"
+_NOT_IN_HEADERS = frozenset({"Cc", "Cs"})
 
 
 class Place(StrEnum):
@@ -131,7 +133,7 @@ def call_button(
     if given and not least.least() <= minutes <= rules.button_lifetime_most.most():
         most = rules.button_lifetime_most.most()
         return InvalidParameter("ttl_minutes", f"must be {least.least():g} to {most:g}")
-    wrong = _wrong_payload("payload", payload, rules)
+    wrong = wrong_payload("payload", payload, rules.payload)
     if wrong is not None:
         return wrong
     expires_at = sent_at + minutes * SECONDS_PER_MINUTE
@@ -142,7 +144,7 @@ def call_button(
 
 def deep_link(business: str, payload: str, rules: Rules) -> DeepLink | InvalidParameter:
     """The link, or what is wrong with its payload."""
-    return _wrong_payload("biz_payload", payload, rules) or DeepLink(business, payload)
+    return wrong_payload("biz_payload", payload, rules.payload) or DeepLink(business, payload)
 
 
 def parse_deep_link(text: str, rules: Rules) -> DeepLink | InvalidParameter:
@@ -160,10 +162,12 @@ def parse_deep_link(text: str, rules: Rules) -> DeepLink | InvalidParameter:
     return deep_link(f"+{number}", fields.get("biz_payload", [""])[0], rules)
 
 
-def _wrong_payload(name: str, payload: str, rules: Rules) -> InvalidParameter | None:
-    if len(payload) > rules.payload.most():
-        return InvalidParameter(name, f"must have at most {rules.payload.most():g} characters")
-    # It becomes the value of a SIP header: a line break would begin another header.
-    if any(ord(character) < ord(" ") or ord(character) == 0x7F for character in payload):
+def wrong_payload(name: str, payload: str, length: Rule) -> InvalidParameter | None:
+    """What is wrong with a text that is to reach the PBX; None: nothing."""
+    if len(payload) > length.most():
+        return InvalidParameter(name, f"must have at most {length.most():g} characters")
+    # It becomes the value of a SIP header: a line break would begin another header, and half of a surrogate pair
+    # has no octets at all.
+    if any(unicodedata.category(character) in _NOT_IN_HEADERS for character in payload):
         return InvalidParameter(name, "must not have control characters")
     return None

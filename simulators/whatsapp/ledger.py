@@ -190,6 +190,21 @@ def _app(case: Case) -> Refusal | None:
     return Refusal.APP_NOT_LIVE if wrong else None
 
 
+def _subscribed(case: Case) -> Refusal | None:
+    """Somebody learns of calls: SIP is enabled, or the app subscribes to webhooks about calls."""
+    return None if case.business.sip or case.business.subscribed_to_calls else Refusal.NOT_SUBSCRIBED
+
+
+def _allow_list(case: Case) -> Refusal | None:
+    """An app that is not live reaches only the users on its allow-list."""
+    return None if case.business.may_reach(case.user) else Refusal.NOT_ON_ALLOW_LIST
+
+
+def _client(case: Case) -> Refusal | None:
+    """The user's client is new enough for calls."""
+    return None if case.user.client_supports_calls else Refusal.CLIENT_TOO_OLD
+
+
 def _payment(case: Case) -> Refusal | None:
     """There is a payment method."""
     wrong = case.rules.payment_method.enabled and not case.business.payment_method
@@ -267,14 +282,16 @@ _REPLY: tuple[Check, ...] = (_open_request,)
 _CALL_STEP: tuple[Check, ...] = (_call_step,)
 
 CHECKS: dict[EventKind, tuple[Check, ...]] = {
-    EventKind.REQUEST_SENT: (_calling, _feature, _closed, _permanent, _requests, _new_request),
+    EventKind.REQUEST_SENT: (
+        _calling, _feature, _closed, _allow_list, _client, _permanent, _requests, _new_request,
+    ),
     EventKind.REQUEST_ACCEPTED: _REPLY,
     EventKind.REQUEST_ACCEPTED_FOR_GOOD: _REPLY,
     EventKind.REQUEST_REJECTED: _REPLY,
     EventKind.PROFILE_GRANTED: (_calling, _feature, _closed),
     EventKind.PROFILE_REVOKED: (),
     EventKind.BUSINESS_CALLED: (
-        _calling, _feature, _closed, _app, _payment, _messaging,
+        _calling, _feature, _closed, _app, _subscribed, _payment, _messaging, _allow_list, _client,
         _duplicate, _permission, _connected, _concurrent, _rate,
     ),
     EventKind.USER_CALLED: (_calling, _closed_to_user, _duplicate, _concurrent),
@@ -405,6 +422,11 @@ class Ledger:
             load.active = 0
         for number, _, _ in self.active_calls():
             self._load(number).active += 1
+
+    def forget(self) -> None:
+        """As if nothing had ever happened; the directory stays."""
+        self._pairs.clear()
+        self._loads.clear()
 
     def _case(self, event: Event) -> Case | Refusal:
         business = self.directory.business(event.business)

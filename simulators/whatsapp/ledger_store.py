@@ -66,6 +66,16 @@ class StoredLedger:
             for kind, at, business, user, event_id, refusal in rows:
                 yield Event(EventKind(kind), at, business, user, event_id), Refusal(refusal) if refusal else None
 
+    def forget(self) -> None:
+        """Empty the file and the ledger. Raises Inconclusive when the file cannot be written."""
+        try:
+            with self._transaction():
+                for table in ("pair", "placed", "journal"):
+                    self._connection.execute(f"DELETE FROM {table}")
+        except sqlite3.Error as cannot:
+            raise Inconclusive(f"{self.path}: the ledger cannot be written: {cannot}") from None
+        self.ledger.forget()
+
     def close(self) -> None:
         self._connection.close()
 

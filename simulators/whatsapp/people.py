@@ -5,6 +5,7 @@ Points in time are seconds since 1970-01-01 UTC everywhere in the platform; only
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -119,6 +120,14 @@ class BusinessNumber:
     restrict_to_user_countries: frozenset[str] = frozenset()
     """Countries of users who see the call icon; empty: all."""
     call_hours: CallHours | None = None
+    sip: bool = True
+    """Meta's setting ``sip.status``: calls come and go over SIP, not over the Graph API."""
+    webhook_delivery: bool = True
+    """Meta's setting ``sip.webhook_delivery``: webhooks about calls, although SIP is enabled."""
+    subscribed_to_calls: bool = True
+    """Whether the app subscribes to the webhook field ``calls``."""
+    allow_list: frozenset[str] | None = None
+    """Keys of the users whom an app that is not live may write to and call (Meta, error 131030); None: all."""
 
     def __post_init__(self) -> None:
         _check_number(self.number)
@@ -127,6 +136,20 @@ class BusinessNumber:
     @property
     def sandbox(self) -> bool:
         return self.app_mode is AppMode.SANDBOX
+
+    @property
+    def phone_number_id(self) -> str:
+        """By which Meta's API names the number: digits that follow from it."""
+        return _digits_of(f"phone number {self.number}")
+
+    @property
+    def account_id(self) -> str:
+        """Of the WhatsApp Business Account: digits; each number has one of its own here."""
+        return _digits_of(f"account {self.number}")
+
+    def may_reach(self, user: WhatsAppUser) -> bool:
+        """Whether the state of the app lets the number write to and call the user."""
+        return self.app_mode is AppMode.LIVE or self.allow_list is None or user.key in self.allow_list
 
 
 class Reaction(StrEnum):
@@ -187,6 +210,8 @@ class WhatsAppUser:
     language: str = ""
     online: bool = True
     behaviour: Behaviour = DEFAULT_BEHAVIOUR
+    client_supports_calls: bool = True
+    """Whether the WhatsApp client is new enough for calls with businesses."""
 
     def __post_init__(self) -> None:
         if not self.number and not self.user_id:
@@ -219,6 +244,7 @@ class Directory:
     """All business numbers and users of one platform."""
 
     _businesses: dict[str, BusinessNumber] = field(default_factory=dict)
+    _ids: dict[str, BusinessNumber] = field(default_factory=dict)
     _users: dict[str, WhatsAppUser] = field(default_factory=dict)
 
     @classmethod
@@ -233,6 +259,7 @@ class Directory:
     def put_business(self, business: BusinessNumber) -> None:
         """Add a number, or replace its settings."""
         self._businesses[business.number] = business
+        self._ids[business.phone_number_id] = business
 
     def put_user(self, user: WhatsAppUser) -> None:
         """Add a person, or replace what is known of them. Raises HarnessMisuse: an address of somebody else."""
@@ -248,6 +275,10 @@ class Directory:
         """By number, with or without ``+``."""
         return self._businesses.get(number) or self._businesses.get(f"+{number}")
 
+    def business_of_id(self, phone_number_id: str) -> BusinessNumber | None:
+        """By Meta's phone number id."""
+        return self._ids.get(phone_number_id)
+
     def user(self, address: str) -> WhatsAppUser | None:
         """By number, with or without ``+``, or by user id."""
         return self._users.get(address) or self._users.get(f"+{address}")
@@ -257,6 +288,27 @@ class Directory:
 
     def users(self) -> Iterator[WhatsAppUser]:
         return (user for address, user in self._users.items() if address == user.key)
+
+    def remove_business(self, business: BusinessNumber) -> None:
+        """Know a number no longer."""
+        del self._businesses[business.number], self._ids[business.phone_number_id]
+
+    def remove_user(self, user: WhatsAppUser) -> None:
+        """Know a user no longer."""
+        for address in (user.number, user.user_id):
+            self._users.pop(address, None)
+
+    def clear(self) -> None:
+        """Know nobody any more."""
+        self._businesses.clear()
+        self._ids.clear()
+        self._users.clear()
+
+
+def _digits_of(text: str) -> str:
+    """15 digits, always the same for a text, as Meta's ids have them."""
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+    return str(10**14 + number % (9 * 10**14))
 
 
 def _check_number(number: str) -> None:

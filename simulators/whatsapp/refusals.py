@@ -37,7 +37,17 @@ class Refusal(StrEnum):
     BUTTON_EXPIRED = auto()
     NOT_YOUR_BUTTON = auto()
     NOT_ON_DESKTOP = auto()
+    NO_SUCH_BUTTON = auto()
     INVALID_PARAMETER = auto()
+    NOT_SUBSCRIBED = auto()
+    NOT_ON_ALLOW_LIST = auto()
+    CLIENT_TOO_OLD = auto()
+    UNDELIVERABLE = auto()
+    BUTTON_UNSUPPORTED = auto()
+    RE_ENGAGEMENT = auto()
+    LOOKUP_RATE = auto()
+    NO_TRUNK = auto()
+    SIP_ENABLED = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +150,66 @@ ANSWERS: dict[Refusal, Answer] = {
     _R.BUTTON_EXPIRED: Answer(0, "", 0, 0, "The call button has expired.", True),
     _R.NOT_YOUR_BUTTON: Answer(0, "", 0, 0, "The call button was sent to somebody else.", False),
     _R.NOT_ON_DESKTOP: Answer(0, "", 0, 0, "Deep links to calls do not work on desktop clients.", True),
+    _R.NO_SUCH_BUTTON: Answer(0, "", 0, 0, "There is no such call button.", False),
     _R.INVALID_PARAMETER: Answer(0, "", 100, 400, "A parameter is wrong.", True),
+    _R.NOT_SUBSCRIBED: Answer(
+        403,
+        "Business initiated calling is not available",
+        138018,
+        400,
+        "The app neither subscribes to the webhook field calls nor has SIP enabled.",
+        False,
+    ),
+    _R.NOT_ON_ALLOW_LIST: Answer(
+        403,
+        "Recipient phone number not in allowed list",
+        131030,
+        400,
+        "The app is not live, and the user is not on its list of test recipients.",
+        False,
+    ),
+    _R.CLIENT_TOO_OLD: Answer(
+        403,
+        "No Approved Call Permission Found: No approved call permission from the recipient",
+        138001,
+        400,
+        "The user's WhatsApp client is too old for calls.",
+        True,
+    ),
+    _R.UNDELIVERABLE: Answer(
+        0, "", 131026, 400, "The number is not on WhatsApp, or its client is too old for the message.", True
+    ),
+    _R.BUTTON_UNSUPPORTED: Answer(
+        0, "", 131009, 400, "The number cannot send call buttons: calling is switched off.", True
+    ),
+    _R.RE_ENGAGEMENT: Answer(
+        0,
+        "",
+        131047,
+        400,
+        "Re-engagement message: the user's last message is too long ago for anything but a template.",
+        True,
+    ),
+    _R.LOOKUP_RATE: Answer(0, "", 613, 429, "The number asks too often for call permissions.", True),
+    _R.NO_TRUNK: Answer(0, "", 138004, 500, "No trunk is connected that could place the call.", True),
+    _R.SIP_ENABLED: Answer(
+        0, "", 131055, 400, "The number's calls go over SIP: the Graph API cannot place them.", True
+    ),
 }
+
+
+class Refused(Exception):
+    """The platform says no. ``says`` is the reason in one sentence; it may be closer than the answer's own."""
+
+    def __init__(self, refusal: Refusal, says: str = "") -> None:
+        self.refusal = refusal
+        self.says = says or self.answer.says
+        super().__init__(self.says)
+
+    @property
+    def answer(self) -> Answer:
+        """SIP and Graph codes."""
+        return ANSWERS[self.refusal]
 
 
 class CallEnd(StrEnum):

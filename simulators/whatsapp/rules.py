@@ -103,6 +103,10 @@ class Rules(BaseModel):
     button_lifetime_most: Rule
     button_lifetime: Rule
     template_lifetime_least: Rule
+    customer_service_window: Rule
+    calls_open_window: Rule
+    permission_lookups_per_second: Rule
+    callback_data: Rule
 
     def changed(self, **changes: dict[str, object]) -> Rules:
         """These rules with some keys of some of them replaced: ``changed(connected_per_day={"value": 5})``."""
