@@ -123,7 +123,9 @@ def decode(line: bytes) -> Message:
         known = {field.name for field in fields(kind)}
         if set(values) - known:
             raise ValueError(f"unknown fields {sorted(set(values) - known)}")
-        made: Message = kind(**{name: _ENUMS[name](value) if name in _ENUMS else value for name, value in values.items()})
+        made: Message = kind(
+            **{name: _ENUMS[name](value) if name in _ENUMS else value for name, value in values.items()}
+        )
     except (LookupError, TypeError, AttributeError, ValueError) as wrong:
         raise ValueError(f"no message between trunk and platform: {line[:80]!r} ({wrong})") from None
     return made

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from harness.errors import HarnessMisuse, Inconclusive
+from harness.errors import NO_STALL, HarnessMisuse, Inconclusive
+from harness.messages import Event
 from harness.process import AwaitExpired
 from scenarios.ear import Ear
 from simulators.phones.protocol import (
@@ -17,6 +19,7 @@ from simulators.phones.protocol import (
     Hold,
     MediaActive,
     PhoneSettings,
+    PlaceCall,
     Registered,
     Registration,
     SwitchOff,
@@ -42,24 +45,89 @@ class Agent:
         self.phone = f"agent-{extension}-{scene.testbed.number()}"
         self.beacon_hz, self._voice = scene.voice(self.phone)
         self.incoming: CallIncoming | None = None
+        self.began_at = 0.0
+        """When the agent's latest call began, in or out (CLOCK_MONOTONIC, s); 0: none yet."""
+        self._call = ""
+        self._dialled = ""
         self.contact = ""
         self.mark = scene.testbed.agents.mark()
         self._ears: dict[str, Ear] = {}
 
     @property
     def call(self) -> str:
-        """The call at the agent's phone. Raises HarnessMisuse when it has not rung."""
-        if self.incoming is None:
+        """The agent's latest call. Raises HarnessMisuse when there was none."""
+        if not self._call:
             raise HarnessMisuse(
                 f"{self.name}'s phone has not rung", suggestion='add "Then an agent\'s phone rings" before'
             )
-        return self.incoming.call
+        return self._call
+
+    def rang(self, event: CallIncoming) -> None:
+        """A call came to the agent's phone."""
+        self.incoming = event
+        self._call, self.began_at = event.call, event.at
+
+    def calls(self, number: str) -> None:
+        """Dial a number (E.164) on the softphone, by way of the PBX."""
+        testbed = self._scene.testbed
+        self._call = self._dialled = f"{self.phone}-call-{testbed.number()}"
+        self.began_at = monotonic()
+        testbed.agents.call(PlaceCall(phone=self.phone, call=self._call, uri=f"sip:{number}@{self._registrar}"))
+        self._scene.note(f"{self.name} ({self.extension}) dials {number}")
+
+    def connected(self, within_s: float) -> float:
+        """Wait until the call that the agent dialled is answered; CLOCK_MONOTONIC, s. Raises PbxFault."""
+        event = self._outcome(within_s)
+        if event is None:
+            raise self._scene.fault(f"{self.name}'s call was not answered within {within_s:g} s")
+        if isinstance(event, CallEnded):
+            raise self._scene.fault(f"{self.name}'s call failed: {event.code} {event.reason}")
+        return event.at
+
+    def call_failed(self, within_s: float) -> CallEnded:
+        """Wait until the call that the agent dialled has failed. Raises PbxFault when it goes on, or got through."""
+        event = self._outcome(within_s)
+        if event is None:
+            raise self._scene.fault(
+                f"{self.name}'s call was refused, but {within_s:g} s later the PBX has not told the agent"
+            )
+        if isinstance(event, CallConnected):
+            raise self._scene.fault(
+                f"{self.name}'s call was refused, but the PBX answered it: the agent takes it for a conversation",
+                stall_s=NO_STALL,
+            )
+        return event
+
+    def _outcome(self, within_s: float) -> CallConnected | CallEnded | None:
+        call = self.call
+        try:
+            event = self._scene.testbed.agents.wait_for(
+                Event,
+                lambda e: isinstance(e, CallConnected | CallEnded) and e.call == call,
+                timeout_s=within_s,
+                since=self.mark,
+            )
+        except AwaitExpired:
+            return None
+        assert isinstance(event, CallConnected | CallEnded)
+        return event
+
+    @property
+    def dialling(self) -> bool:
+        """Whether a call that the agent dialled is up."""
+        events = self._scene.testbed.agents.events(self.mark)
+        return bool(self._dialled) and not any(isinstance(e, CallEnded) and e.call == self._dialled for e in events)
+
+    @property
+    def _registrar(self) -> str:
+        target = self._scene.testbed.target
+        return target.agents.registrar or f"{target.pbx.host}:{target.pbx.port}"
 
     def switch_on(self) -> None:
         """Put the softphone in service; it begins to register."""
         testbed = self._scene.testbed
-        agents, pbx = testbed.target.agents, testbed.target.pbx
-        registrar = agents.registrar or f"{pbx.host}:{pbx.port}"
+        agents = testbed.target.agents
+        registrar = self._registrar
         self.contact = testbed.agents.call(
             SwitchOn(
                 settings=PhoneSettings(
@@ -130,9 +198,8 @@ class Agent:
 
     def transfers_to(self, other: Agent) -> None:
         """Blind transfer (REFER) to another agent's extension."""
-        target = self._scene.testbed.target
-        registrar = target.agents.registrar or f"{target.pbx.host}:{target.pbx.port}"
-        self._scene.testbed.agents.call(Transfer(call=self.call, uri=f"sip:{other.extension}@{registrar}"))
+        uri = f"sip:{other.extension}@{self._registrar}"
+        self._scene.testbed.agents.call(Transfer(call=self.call, uri=uri))
 
     def ended(self, within_s: float, after: str = "the other side hung up") -> CallEnded:
         """Wait for the end of the agent's leg; ``after`` what it should have ended. Raises PbxFault."""
@@ -152,7 +219,7 @@ class Agent:
         """Whether a call is at the phone, ringing or answered."""
         events = self._scene.testbed.agents.events(self.mark)
         here = {e.call for e in events if isinstance(e, CallIncoming) and e.phone == self.phone}
-        return bool(here - {e.call for e in events if isinstance(e, CallEnded)})
+        return self.dialling or bool(here - {e.call for e in events if isinstance(e, CallEnded)})
 
     @property
     def ear(self) -> Ear:

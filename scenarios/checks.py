@@ -107,7 +107,11 @@ def channels_of(scene: Scene, channels: list[PbxChannel], only: Customer | None)
     numbers = {c.identity.number.lstrip("+") for c in customers}
     extensions = set() if only else {a.extension for a in scene.agents}
     return [
-        channel for channel in channels if channel.peer in extensions or channel.caller_number.lstrip("+") in numbers
+        channel
+        for channel in channels
+        if channel.peer in extensions
+        or channel.caller_number.lstrip("+") in numbers
+        or channel.called_number.lstrip("+") in numbers
     ]
 
 

@@ -6,16 +6,20 @@ from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from harness.errors import HarnessMisuse, NotRun
+from harness.errors import HarnessMisuse, Inconclusive, NotRun
 from harness.messages import Event
 from harness.process import AwaitExpired
 from scenarios.ear import Ear
 from simulators.phones.customers import Customer as Identity
 from simulators.phones.protocol import (
+    Answer,
+    CallAnswered,
     CallConnected,
     CallEnded,
+    CallIncoming,
     CallProgress,
     Codec,
+    Decline,
     HangUp,
     MediaActive,
     PhoneSettings,
@@ -25,7 +29,7 @@ from simulators.phones.protocol import (
     SwitchOff,
     SwitchOn,
 )
-from simulators.trunk.protocol import CustomerOffline, CustomerOnline
+from simulators.trunk.protocol import ENTRY_HEADER, CustomerOffline, CustomerOnline
 
 if TYPE_CHECKING:
     from scenarios.scene import Scene
@@ -47,9 +51,12 @@ class Customer:
         self.beacon_hz, self._voice = scene.voice(self.phone)
         self.call = ""
         self.called = ""
+        self.incoming: CallIncoming | None = None
         self.contact = ""
         self.placed_at = 0.0
         self.mark = scene.testbed.customers.mark()
+        self._born = self.mark
+        self._rung: set[str] = set()
         self._ear: Ear | None = None
 
     @property
@@ -57,9 +64,14 @@ class Customer:
         """The language that the target owes this customer."""
         return self._scene.testbed.target.language_of(self.identity.country)
 
-    def switch_on(self) -> None:
-        """Put the phone in service and make it known to the trunk."""
+    def switch_on(self, *, media_lost: bool = False, silence_limit_s: tuple[float, float] | None = None) -> None:
+        """Put the phone in service and make it known to the trunk.
+
+        With ``media_lost`` nothing that the PBX sends arrives. ``silence_limit_s`` is after how long without media,
+        from the start and later, the app gives up a call; else it is what WhatsApp's rules say.
+        """
         testbed = self._scene.testbed
+        at_start_s, later_s = silence_limit_s or self._scene.whatsapp.silence_limits_s
         settings = PhoneSettings(
             phone=self.phone,
             address=testbed.phone_address(),
@@ -67,18 +79,26 @@ class Customer:
             domain=testbed.trunk_address,
             display_name=self.identity.profile_name,
             plays=str(self._voice),
+            drops_silent_after_s=at_start_s,
+            drops_stalled_after_s=later_s,
         )
         if self.codecs:
             settings = replace(settings, codecs=self.codecs)
         self.contact = testbed.customers.call(SwitchOn(settings=settings))
-        testbed.trunk.call(
+        self._scene.testbed.trunk.call(
             CustomerOnline(
                 number=self.identity.number,
                 profile_name=self.identity.profile_name,
                 country=self.identity.country,
                 contact=self.contact,
+                media_lost=media_lost,
             )
         )
+
+    def goes_offline(self) -> None:
+        """The phone loses its network: nothing reaches it any more."""
+        self.switch_off()
+        self._scene.whatsapp.join(self.identity, online=False)
 
     def switch_off(self) -> None:
         """Take the phone out of service; its calls end."""
@@ -86,8 +106,8 @@ class Customer:
         testbed.customers.call(SwitchOff(phone=self.phone))
         testbed.trunk.call(CustomerOffline(number=self.identity.number))
 
-    def calls(self, number: str) -> None:
-        """Call a business number."""
+    def calls(self, number: str, entry: str = "") -> None:
+        """Call a business number; ``entry`` names the message or link that was tapped, empty: the call icon."""
         testbed = self._scene.testbed
         self.called = number
         self.call = f"{self.phone}-call-{testbed.number()}"
@@ -100,13 +120,51 @@ class Customer:
                 call=self.call,
                 uri=f"sip:{number}@{testbed.customers_call}",
                 codecs=self.codecs,
+                headers=((ENTRY_HEADER, entry),) if entry else (),
             )
         )
         self._scene.note(f"{self.label} ({self.identity.profile_name}, {self.identity.number}) calls {number}")
 
+    def rung(self, within_s: float) -> CallIncoming | None:
+        """The next call that comes to the customer's phone; None when none does in time."""
+        try:
+            event = self._scene.testbed.customers.wait_for(
+                CallIncoming,
+                lambda e: e.phone == self.phone and e.call not in self._rung,
+                timeout_s=within_s,
+                since=self._born,
+            )
+        except AwaitExpired:
+            return None
+        self._rung.add(event.call)
+        self.incoming, self.call, self._ear = event, event.call, None
+        return event
+
+    def answers(self) -> None:
+        """Answer the ringing call."""
+        self._require_call()
+        self._scene.testbed.customers.call(Answer(call=self.call))
+
+    def declines(self, code: int = 486) -> None:
+        """Refuse the ringing call; 480 is WhatsApp giving up on a customer who does not react."""
+        self._require_call()
+        self._scene.testbed.customers.call(Decline(call=self.call, code=code))
+
+    def answered_at(self) -> float:
+        """When the customer answered the present call (200 sent; CLOCK_MONOTONIC, s). Raises Inconclusive."""
+        try:
+            return self._scene.testbed.customers.wait_for(
+                CallAnswered, lambda e: e.call == self.call, timeout_s=OWN_LEG_S, since=self.mark
+            ).at
+        except AwaitExpired:
+            raise Inconclusive(f"{self.label}'s phone did not answer within {OWN_LEG_S:g} s of being told to") from None
+
     def _require_call(self) -> None:
         if not self.call:
-            raise HarnessMisuse(f"{self.label} has not called yet", suggestion="add 'When the customer calls …' before")
+            raise HarnessMisuse(
+                f"{self.label} has had no call yet",
+                suggestion="add 'When the customer calls …' or 'Then the customer's phone rings' before",
+            )
 
     def answered(self, within_s: float) -> float:
         """Wait for the PBX's answer; seconds from INVITE to 200. Raises PbxFault."""
@@ -190,6 +248,19 @@ class Customer:
                 raise self._scene.fault(f"{self.label}'s call has no audio: the PBX agreed on no media") from None
             self._ear = Ear(self._scene.testbed.customers, media, self.mark, owner=self.label)
         return self._ear
+
+    def first_sound_at(self, within_s: float) -> float | None:
+        """When the customer heard the first sound of the present call (CLOCK_MONOTONIC, s); None: nothing in time."""
+        deadline = monotonic() + within_s
+        try:
+            media = self._scene.testbed.customers.wait_for(
+                MediaActive, lambda e: e.call == self.call, timeout_s=max(within_s, 0.0), since=self.mark
+            )
+        except AwaitExpired:
+            return None
+        if self._ear is None:
+            self._ear = Ear(self._scene.testbed.customers, media, self.mark, owner=self.label)
+        return self._ear.first_sound_at(max(deadline - monotonic(), 0.0))
 
     def ears(self) -> list[Ear]:
         """The ear of the present call, if it was used."""

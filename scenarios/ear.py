@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from harness.audio.beacon import BeaconListener, BeaconReport
-from harness.audio.levels import Samples, level_dbov
+from harness.audio.levels import FRAME_S, Samples, frame_levels, level_dbov
 from harness.audio.wav import GrowingWav
 from harness.evidence import Mark
 from harness.process import Simulator
@@ -114,6 +114,16 @@ class Ear:
             return samples.size > 0 and level_dbov(samples) < QUIET_DBOV
 
         return self.listen_until(quiet, bool, within_s)
+
+    def first_sound_at(self, within_s: float) -> float | None:
+        """When the first sound of the call was heard (CLOCK_MONOTONIC, s); None when there is none in time."""
+
+        def first_frame() -> int | None:
+            loud = np.flatnonzero(frame_levels(self.samples(), self.rate_hz) >= QUIET_DBOV)
+            return int(loud[0]) if loud.size else None
+
+        frame = self.listen_until(first_frame, lambda found: found is not None, within_s)
+        return None if frame is None else self.started_at + frame * FRAME_S
 
     def listen_until(self, read: Callable[[], T], holds: Callable[[T], bool], within_s: float) -> T:
         """Read from what was heard until it holds, time is up or no more sound will come; the last value.

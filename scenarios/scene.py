@@ -17,11 +17,13 @@ from harness.process import AwaitExpired, Simulator, SimulatorDied
 from harness.target import Purpose
 from harness.trace import SipTraceEntry, read_trace
 from scenarios.agent import Agent
+from scenarios.business import Business
 from scenarios.customer import Customer
 from scenarios.ear import Ear
 from scenarios.situation import last_messages
 from scenarios.support_line import SupportLine, lease_line
 from scenarios.testbed import Testbed
+from scenarios.whatsapp import WhatsApp
 from simulators.phones.protocol import CallEnded, CallIncoming, CallProgress, Codec, HangUp, MediaActive
 from simulators.trunk.protocol import CallFinished, CallStarted
 
@@ -32,9 +34,11 @@ CLEAN_UP_S = 5.0
 class Scene:
     """See the module. Customers and agents are numbered in the order the scenario names them."""
 
-    def __init__(self, testbed: Testbed, name: str) -> None:
+    def __init__(self, testbed: Testbed, name: str, *, pbx_calls: bool = False) -> None:
         self.testbed = testbed
         self.name = name
+        self.pbx_calls = pbx_calls
+        """Whether the PBX will call the trunk: only some queues' calls come out at this worker's."""
         self.started_at = monotonic()
         self.started_wall = time()
         self.customers: list[Customer] = []
@@ -46,10 +50,15 @@ class Scene:
         self._notes: list[str] = []
         self._rings_seen: set[str] = set()
         self._voices = cycle(BEACONS_HZ)
+        self._named: dict[int, Agent] = {}
         self._trunk_mark = testbed.trunk.mark()
         self._agents_mark = testbed.agents.mark()
         self._customers_mark = testbed.customers.mark()
         self._trace_from = _size(testbed.trunk_trace)
+        self.whatsapp = WhatsApp(
+            testbed.platform, testbed.target, testbed.target.platform.webhook_url or testbed.webhooks
+        )
+        self.business = Business(self)
 
     # Cast and line
 
@@ -61,7 +70,13 @@ class Scene:
     def lease_line(self, agents_needed: int = 0) -> SupportLine:
         """The support line, with at least ``agents_needed`` agents. Raises NotRun, Inconclusive."""
         if self._line is None:
-            self._line = lease_line(self.testbed.target, self.testbed.leases, agents_needed)
+            self._line = lease_line(
+                self.testbed.target,
+                self.testbed.leases,
+                agents_needed,
+                trunk_address=self.testbed.trunk_address,
+                pbx_calls=self.pbx_calls,
+            )
         elif len(self._line.queue.agents) < agents_needed:
             raise HarnessMisuse(
                 f"the scenario leased the queue {self._line.queue.name} before it asked for {agents_needed} agents",
@@ -87,6 +102,12 @@ class Scene:
         customer.switch_on()
         return customer
 
+    def add_stranger(self) -> Customer:
+        """A number that is nobody's on WhatsApp: no app, no phone."""
+        customer = self._new_customer("the customer", "GB", None, (), on_whatsapp=False)
+        self.customers.append(customer)
+        return customer
+
     def require_customers(self, count: int) -> None:
         """Room for so many further customers. Raises NotRun when this machine's pjsua2 takes fewer."""
         self.testbed.capacity.require_phones(len(self.everybody_calling) + count)
@@ -100,13 +121,21 @@ class Scene:
         return customer
 
     def _new_customer(
-        self, label: str, country: str | None, profile_name: str | None, codecs: tuple[Codec, ...]
+        self,
+        label: str,
+        country: str | None,
+        profile_name: str | None,
+        codecs: tuple[Codec, ...],
+        *,
+        on_whatsapp: bool = True,
     ) -> Customer:
         self.require_customers(1)
         self.testbed.capacity.require_codecs(codecs)
         identity = self.testbed.customer_book.customer(country=country)
         if profile_name is not None:
             identity = replace(identity, profile_name=profile_name)
+        if on_whatsapp:
+            self.whatsapp.join(identity)
         return Customer(self, identity, label=label, codecs=codecs)
 
     @property
@@ -142,7 +171,9 @@ class Scene:
         return fresh
 
     def agent(self, position: int) -> Agent:
-        """The agent whose phone rang at ``position`` in this scenario (1 is the first that rang)."""
+        """The agent whom the scenario has named so, else the one whose phone rang at ``position`` (1: first)."""
+        if position in self._named:
+            return self._named[position]
         rang = [agent for agent in self.agents if agent.incoming is not None]
         rang.sort(key=lambda agent: agent.incoming.at if agent.incoming else 0.0)
         if position > len(rang):
@@ -151,6 +182,28 @@ class Scene:
                 suggestion='let "an agent\'s phone rings" come before',
             )
         return rang[position - 1]
+
+    def named_agent(self, position: int) -> Agent:
+        """The agent at ``position`` among those logged in; from now on the scenario calls them so.
+
+        Raises HarnessMisuse when fewer are ready.
+        """
+        if position not in self._named:
+            if position > len(self.agents):
+                raise HarnessMisuse(
+                    f"the scenario names agent {position}, but {len(self.agents)} are ready",
+                    suggestion="say how many agents are ready in the first Given",
+                )
+            self._named[position] = self.agents[position - 1]
+        return self._named[position]
+
+    @property
+    def last_agent(self) -> Agent:
+        """The agent who had a call last, whoever began it. Raises HarnessMisuse when nobody had one."""
+        had = [agent for agent in self.agents if agent.began_at]
+        if not had:
+            raise HarnessMisuse("no agent has had a call", suggestion='let "an agent\'s phone rings" come before')
+        return max(had, key=lambda agent: agent.began_at)
 
     def agents_rung(self) -> int:
         """How many agents' phones have rung, counted as ``agent`` does."""
@@ -185,7 +238,7 @@ class Scene:
             return None
         self._rings_seen.add(event.call)
         agent = phones[event.phone]
-        agent.incoming = event
+        agent.rang(event)
         return agent
 
     def next_ring(self, within_s: float, *, what: str = "an agent's phone") -> Agent:
@@ -231,7 +284,7 @@ class Scene:
     def messages(self) -> list[SipTraceEntry]:
         """SIP messages of the scenario by time: the trunk's both sides and the agents' phones'."""
         seen = [
-            *read_trace(self.testbed.trunk_trace, self._trace_from),
+            *self.trunk_messages(),
             *self.testbed.agent_messages(self.started_at),
         ]
         return sorted(seen, key=lambda entry: entry.at)
@@ -240,7 +293,7 @@ class Scene:
         """Who is at which ``ip:port`` or ``ip``."""
         pbx = self.testbed.target.pbx
         names = {pbx.host: "PBX", self.testbed.trunk_address: "trunk"}
-        names |= {customer.contact: customer.label for customer in self.everybody_calling}
+        names |= {customer.contact: customer.label for customer in self.everybody_calling if customer.contact}
         return names | {agent.contact: agent.name for agent in self.agents}
 
     def situation(self) -> str:
@@ -253,10 +306,29 @@ class Scene:
 
     def longest_stall_s(self) -> float:
         """How long at most one of our own processes was kept from running in this scenario, in s."""
-        marks = [*self.phone_marks(), (self.testbed.trunk, self._trunk_mark)]
+        marks = [
+            *self.phone_marks(),
+            (self.testbed.trunk, self._trunk_mark),
+            (self.testbed.platform, self.whatsapp.mark),
+        ]
         stalls = [e for simulator, mark in marks for e in simulator.events(mark) if isinstance(e, Stalled)]
         stalls += [stall for stall in self.testbed.stalls if stall.at >= self.started_at]
         return max((stall.for_s for stall in stalls), default=0.0)
+
+    def trunk_invites(self, *, to_pbx: bool) -> list[SipTraceEntry]:
+        """INVITEs of the scenario between trunk and PBX, in one direction, repetitions included."""
+        ours, pbx = self.testbed.trunk_address, self.testbed.target.pbx.host
+        return [
+            entry
+            for entry in self.trunk_messages()
+            if entry.first_line.startswith("INVITE ")
+            and _host(entry.source) == (ours if to_pbx else pbx)
+            and _host(entry.destination) == (pbx if to_pbx else ours)
+        ]
+
+    def trunk_messages(self) -> list[SipTraceEntry]:
+        """Messages of the trunk's both sides in this scenario, as written."""
+        return list(read_trace(self.testbed.trunk_trace, self._trace_from))
 
     # End
 
@@ -285,6 +357,9 @@ class Scene:
         for customer in self.everybody_calling:
             if customer.in_call:
                 customer.hangs_up()
+        for agent in self.agents:
+            if agent.dialling:
+                agent.hangs_up()
         for call in self.open_trunk_calls():
             try:
                 self.testbed.trunk.wait_for(
@@ -311,7 +386,8 @@ class Scene:
     def dead_simulators(self) -> list[str]:
         """Names of our own processes that ended during the scenario."""
         bed = self.testbed
-        return [simulator.name for simulator in (bed.trunk, bed.customers, bed.agents) if not simulator.alive]
+        ours = (bed.trunk, bed.platform, bed.customers, bed.agents)
+        return [simulator.name for simulator in ours if not simulator.alive]
 
     def switch_all_off(self) -> None:
         """Take all phones out of service and give the line back. What a dead simulator had is gone already."""
@@ -321,6 +397,7 @@ class Scene:
                 with suppress(SimulatorDied):
                     phone.switch_off()
         finally:
+            self.business.close()
             if self._line is not None:
                 self._line.lease.release()
 
@@ -334,6 +411,10 @@ def _open_calls(events: list[Event]) -> list[str]:
     ended = {e.call for e in events if isinstance(e, CallEnded)}
     began = dict.fromkeys(e.call for e in events if isinstance(e, CallIncoming | MediaActive | CallProgress))
     return [call for call in began if call not in ended]
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0]
 
 
 def _size(path: Path) -> int:

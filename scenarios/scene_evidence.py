@@ -55,7 +55,8 @@ def talk_s(scene: Scene) -> float:
 def _write_trace(scene: Scene, path: Path) -> None:
     entries = scene.messages()
     entries += [_trap_entry(scene, call) for call in pstn_calls_of(scene)]
-    secrets = [scene.testbed.target.agents.password.get_secret_value()]
+    target = scene.testbed.target
+    secrets = [target.agents.password.get_secret_value(), target.trunk.digest_password.get_secret_value()]
     writer = SipTraceWriter(path)
     for entry in sorted(entries, key=lambda e: e.at):
         writer.write(replace(entry, raw=mask_message(entry.raw, secrets)))
@@ -82,7 +83,7 @@ def _participants(scene: Scene) -> list[Participant]:
         Participant(
             name=customer.label.removeprefix("the ").capitalize(),
             role=Role.CUSTOMER,
-            addresses=[customer.contact],
+            addresses=[customer.contact] if customer.contact else [],
             detail=f"{customer.identity.profile_name} {customer.identity.number}",
         )
         for customer in scene.everybody_calling

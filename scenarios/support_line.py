@@ -27,14 +27,23 @@ class SupportLine:
         return self.numbers[purpose]
 
 
-def lease_line(target: Target, book: LeaseBook, agents_needed: int = 0) -> SupportLine:
+def lease_line(
+    target: Target, book: LeaseBook, agents_needed: int = 0, *, trunk_address: str = "", pbx_calls: bool = False
+) -> SupportLine:
     """Lease a queue that has a support number and at least ``agents_needed`` agents.
 
-    Raises NotRun when the target has no such queue, Inconclusive when all stay in use.
+    Queues whose agents' calls come out at ``trunk_address`` are taken first, so that the others are free for whom
+    they are; with ``pbx_calls`` no other will do. Raises NotRun when the target has no such queue, Inconclusive when
+    all stay in use.
     """
     supported = {number.queue for number in target.numbers if number.purpose is Purpose.SUPPORT}
+    here = {queue.name for queue in target.queues if target.trunk_address_of(queue) == trunk_address}
     suitable = {
-        queue.name: queue for queue in target.queues if queue.name in supported and len(queue.agents) >= agents_needed
+        queue.name: queue
+        for queue in sorted(target.queues, key=lambda queue: queue.name not in here)
+        if queue.name in supported
+        and len(queue.agents) >= agents_needed
+        and (not pbx_calls or not trunk_address or queue.name in here)
     }
     if not suitable:
         most = max((len(queue.agents) for queue in target.queues), default=0)

@@ -1,4 +1,4 @@
-"""The testbed of one worker: a trunk, the customers' phones and the agents' phones around one PBX.
+"""The testbed of one worker: trunk, WhatsApp's platform, the business's backend and all phones around one PBX.
 
 It lives as long as the worker; each scenario gets a ``Scene`` on it. A simulator that died is started
 anew for the next scenario, so one crash costs one scenario.
@@ -7,6 +7,9 @@ anew for the next scenario, so one crash costs one scenario.
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,20 +19,24 @@ from typing import Any
 
 from harness.errors import Inconclusive
 from harness.lag import LagWatch, Stalled
-from harness.leases import LeaseBook
+from harness.leases import Lease, LeaseBook
 from harness.process import Simulator
 from harness.trace import SipTraceEntry
 from scenarios.capacity import Capacity
+from simulators.backend.protocol import BackendConfig, WhereWebhooks
 from simulators.pbx.adapter import PbxAdapter, RunningPbx
 from simulators.pbx.adapters import adapter_for
 from simulators.phones.customers import CustomerBook
 from simulators.phones.protocol import Codecs, Limits, PhoneLimits, PhonesConfig
 from simulators.phones.sip_log import SipLogReader
 from simulators.trunk.protocol import KeepAlive, Probe, TrunkConfig, WhereCustomersCall
+from simulators.whatsapp.protocol import Faces, PlatformConfig, WhereFaces
 
 TRUNK_LEASE_S = 120.0
 PROBE_S = 2.0
 NICE = 10
+LOOPBACK = "127.0.0.1"
+"""Where the platform's and the backend's HTTP servers are: their ports are ephemeral."""
 LATE_S = 1.0
 """What is awaited has deadlines of seconds: being kept from running for less than this does not matter."""
 SHORTFALL_NAME = "shortfall.txt"
@@ -66,7 +73,11 @@ class Testbed:
         self.customer_book = CustomerBook(settings.seed)
         self.directory = settings.directory / "work" / worker
         self._numbers = count(1)
-        self._trunk_lease = self.leases.take("trunk address", self.target.trunk.addresses, timeout_s=TRUNK_LEASE_S)
+        self._trunk_lease = self._lease_trunk(self._unbound_addresses())
+        # A socket's path may have 107 octets, a run's directory may have more.
+        self._sockets = Path(tempfile.mkdtemp(prefix="trunkproof-"))
+        self.access_token = secrets.token_urlsafe(24)
+        self.app_secret = secrets.token_hex(16)
         pool = list(self.target.phones.addresses)
         # Each worker begins elsewhere in the pool, so that ladders of parallel scenarios show other addresses.
         start = settings.seed * 37 % len(pool)
@@ -78,11 +89,18 @@ class Testbed:
         """Times in which this very process, whose clock decides what is late, was kept from running."""
         LagWatch(self.stalls.append, stall_s=LATE_S).start()
         self.customers_call = ""
+        self.faces = Faces(graph="", cpaas="")
+        self.webhooks = ""
+        """URL at which the business's backend takes webhooks."""
         self.capacity = Capacity(frozenset(), PhoneLimits(max_calls=0, max_phones=0))
 
     @property
     def trunk(self) -> Simulator:
         return self._simulators["trunk"]
+
+    @property
+    def platform(self) -> Simulator:
+        return self._simulators["platform"]
 
     @property
     def customers(self) -> Simulator:
@@ -117,14 +135,24 @@ class Testbed:
         """A number that no other thing of this worker has."""
         return next(self._numbers)
 
-    def make_ready(self) -> None:
-        """Start what does not run. Raises Inconclusive when the PBX does not answer or a simulator cannot start."""
+    def make_ready(self, trunk_address: str = "") -> None:
+        """Start what does not run, with the trunk at ``trunk_address`` if that matters.
+
+        Raises Inconclusive when the PBX does not answer or a simulator cannot start.
+        """
+        if trunk_address and trunk_address != self.trunk_address:
+            self._move_trunk(trunk_address)
         starts: dict[str, Callable[[], Simulator]] = {
+            "platform": self._start_platform,
+            "backend": self._start_backend,
             "trunk": self._start_trunk,
             "customers": lambda: self._start_phones("customers"),
             "agents": lambda: self._start_phones("agents"),
         }
         missing = [name for name in starts if name not in self._simulators or not self._simulators[name].alive]
+        if "platform" in missing and "trunk" not in missing:
+            # The trunk's way to the platform is gone with it.
+            missing.append("trunk")
         if missing:
             self._start(missing, starts)
         self.require_reachable()
@@ -135,6 +163,10 @@ class Testbed:
                 self._simulators.pop(name).stop()
         if "trunk" in missing:
             self.customers_call = ""
+        if "platform" in missing:
+            self.faces = Faces(graph="", cpaas="")
+        if "backend" in missing:
+            self.webhooks = ""
         for name in missing:
             self._simulators[name] = starts[name]()
         # What this process does from here on is analysis: it must not take the processor from calls.
@@ -143,6 +175,10 @@ class Testbed:
             list(waiters.map(lambda name: self._simulators[name].ready(), missing))
         if not self.customers_call:
             self.customers_call = self.trunk.call(WhereCustomersCall())
+        if not self.faces.graph:
+            self.faces = self.platform.call(WhereFaces())
+        if not self.webhooks:
+            self.webhooks = self._simulators["backend"].call(WhereWebhooks())
         if not self.capacity.codecs:
             self.capacity = Capacity(frozenset(self.customers.call(Codecs())), self.customers.call(Limits()))
             if shortfall := self.capacity.shortfall():
@@ -169,6 +205,51 @@ class Testbed:
             with ThreadPoolExecutor(len(simulators)) as stoppers:
                 list(stoppers.map(lambda simulator: simulator.stop(), simulators))
         self._trunk_lease.release()
+        shutil.rmtree(self._sockets, ignore_errors=True)
+
+    def _unbound_addresses(self) -> list[str]:
+        """Trunk addresses, those first that the PBX sends no calls to: others may need the rest."""
+        bound = {self.target.trunk_address_of(queue) for queue in self.target.queues}
+        return sorted(self.target.trunk.addresses, key=lambda address: address in bound)
+
+    def _lease_trunk(self, addresses: list[str]) -> Lease:
+        return self.leases.take("trunk address", addresses, timeout_s=TRUNK_LEASE_S)
+
+    def _move_trunk(self, address: str) -> None:
+        """Have the trunk at another address; it starts when it is needed."""
+        if "trunk" in self._simulators:
+            self._simulators.pop("trunk").stop()
+        self._trunk_lease.release()
+        self._trunk_lease = self._lease_trunk([address])
+
+    def _start_platform(self) -> Simulator:
+        platform, trunk = self.target.platform, self.target.trunk
+        return self._simulator(
+            "platform",
+            "simulators.whatsapp.process:run",
+            PlatformConfig(
+                name=f"platform {self.worker}",
+                address=LOOPBACK,
+                policy_socket=str(self._policy_socket),
+                access_token=self.access_token,
+                app_secret=self.app_secret,
+                sip_password=trunk.digest_password.get_secret_value(),
+                sip_hostname=self.target.pbx.host,
+                rules=str(platform.rules or ""),
+                availability=str(platform.availability or ""),
+            ),
+        )
+
+    def _start_backend(self) -> Simulator:
+        return self._simulator(
+            "backend",
+            "simulators.backend.process:run",
+            BackendConfig(name=f"backend {self.worker}", address=LOOPBACK, app_secret=self.app_secret),
+        )
+
+    @property
+    def _policy_socket(self) -> Path:
+        return self._sockets / "policy"
 
     def _start_trunk(self) -> Simulator:
         pbx, trunk = self.target.pbx, self.target.trunk
@@ -187,6 +268,7 @@ class Testbed:
                 trace=str(self.trunk_trace),
                 digest_username=trunk.digest_username,
                 digest_password=trunk.digest_password.get_secret_value(),
+                policy_socket=str(self._policy_socket),
             ),
         )
 

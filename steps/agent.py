@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pytest_bdd import given, then, when
 
-from harness.errors import NO_STALL, HarnessMisuse
+from harness.errors import NO_STALL, HarnessMisuse, NotRun
 from harness.target import Purpose
+from scenarios.business_api import CallOffer
+from scenarios.business_calls import called_and_declined, start_business_call
 from scenarios.checks import no_ring, same_number
 from scenarios.conversation import open_line, ring_within_s, start_conversation, start_conversations
+from scenarios.escalation import only_this_phone_rings, other_customer_gets, sees_case, this_phone_rings
 from scenarios.scene import Scene
 from scenarios.support_line import require_hours
 from steps.words import sentence
@@ -46,6 +49,66 @@ def agent_is_busy(scene: Scene) -> None:
 def agents_are_busy(scene: Scene) -> None:
     """Two customers called before and talk with the line's two agents."""
     start_conversations(scene, [scene.add_other_customer(), scene.add_other_customer()])
+
+
+@given(sentence("{agent:Agent} talks with {customer:Customer}"))
+def agent_talks(scene: Scene, agent: int, customer: int) -> None:
+    """The agent, counted as logged in, has called the customer, and they hear each other."""
+    start_business_call(scene, scene.named_agent(agent), scene.customer(customer))
+
+
+@when(sentence("{agent:Agent} calls {customer:Customer}"))
+def agent_calls(scene: Scene, agent: int, customer: int) -> None:
+    """The agent, counted as logged in, dials the customer's number on the softphone; the PBX calls the trunk."""
+    scene.named_agent(agent).calls(scene.customer(customer).identity.number)
+
+
+@when(sentence("{agent:Agent} calls {customer:Customer} {times:d} times and the customer declines each time"))
+def agent_calls_in_vain(scene: Scene, agent: int, customer: int, times: int) -> None:
+    """So many calls one after another, each declined at the customer's app."""
+    called_and_declined(scene, scene.named_agent(agent), scene.customer(customer), times)
+
+
+@when(sentence("{agent:Agent} clicks to call {customer:Customer}"))
+def agent_clicks(scene: Scene, agent: int, customer: int) -> None:
+    """The PBX is told to ring the agent and then to call the customer."""
+    extension = scene.named_agent(agent).extension
+    if scene.testbed.pbx.click_to_call(extension, scene.customer(customer).identity.number) is None:
+        raise NotRun("this PBX cannot be told to connect an agent with a customer")
+
+
+@when(sentence('{agent:Agent} offers a call, "{text}"'))
+def agent_offers(scene: Scene, agent: int, text: str) -> None:
+    """The agent sends a call button into the chat; the button carries agent and case."""
+    offer = CallOffer(text=text, payload="")
+    scene.business.offers_call(scene.last_customer, offer, agent=scene.named_agent(agent))
+
+
+@when(sentence("{agent:Agent} offers a call that expires after {minutes:d} minutes"))
+def agent_offers_for_a_while(scene: Scene, agent: int, minutes: int) -> None:
+    """As above; the button works for so long."""
+    offer = CallOffer(text="Shall we talk?", payload="", ttl_minutes=minutes)
+    scene.business.offers_call(scene.last_customer, offer, agent=scene.named_agent(agent))
+    scene.business.require_done("the offer of a call")
+
+
+@when(sentence("{agent:Agent} offers a call by template"))
+def agent_offers_by_template(scene: Scene, agent: int) -> None:
+    """The call button comes in a message template, which needs no message of the customer before."""
+    offer = CallOffer(text="", payload="", template=True)
+    scene.business.offers_call(scene.last_customer, offer, agent=scene.named_agent(agent))
+
+
+@when(sentence("another customer gets {agent:Agent}"))
+def agent_becomes_busy(scene: Scene, agent: int) -> None:
+    """Another customer had an offer of the agent's, too, and was faster: the two talk now."""
+    other_customer_gets(scene, scene.named_agent(agent))
+
+
+@when(sentence("{agent:Agent} logs out"))
+def agent_logs_out(scene: Scene, agent: int) -> None:
+    """The softphone unregisters and goes out of service."""
+    scene.named_agent(agent).switch_off()
 
 
 @when(sentence("{agent:Agent} answers"))
@@ -120,6 +183,30 @@ def next_phone_rings(scene: Scene) -> None:
     agent = scene.next_ring(within_s, what="the next agent's phone")
     if agent is first:
         raise scene.fault(f"{agent.name}'s phone rang again; no other agent was tried")
+
+
+@then(sentence("{agent:Agent}'s phone rings and no other"))
+def that_phone_rings_only(scene: Scene, agent: int) -> None:
+    """The phone of that agent, counted as logged in, rings; for a while, nobody else's does."""
+    only_this_phone_rings(scene, scene.named_agent(agent))
+
+
+@then(sentence("{agent:Agent}'s phone rings"))
+def that_phone_rings(scene: Scene, agent: int) -> None:
+    """The next phone that rings is that agent's, counted as logged in."""
+    this_phone_rings(scene, scene.named_agent(agent))
+
+
+@then(sentence("{agent:Agent} sees the case"))
+def agent_sees_case(scene: Scene, agent: int) -> None:
+    """What the offer carried is in the header of the call to the agent's phone that the target declares."""
+    sees_case(scene, scene.agent(agent))
+
+
+@then(sentence("{agent:Agent}'s call has failed"))
+def agents_call_failed(scene: Scene, agent: int) -> None:
+    """The agent is told so in time: the call that the agent dialled has ended, unanswered."""
+    scene.named_agent(agent).call_failed(scene.testbed.target.deadlines.release_s)
 
 
 @then("no agent's phone rings")

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from pytest_bdd import given, then, when
 
+from harness.errors import HarnessMisuse
 from harness.target import Purpose
+from scenarios.business_calls import (
+    app_gives_up,
+    phone_rings,
+    phone_stays_silent,
+    sees_business,
+    silence_after_answer,
+    silence_limit_s,
+)
+from scenarios.consent import CUSTOMERS, begin_chat
 from scenarios.conversation import leave_message, open_line, start_conversation
+from scenarios.escalation import call_fails, chats, taps_link, taps_offer
 from scenarios.scene import Scene
 from scenarios.support_line import require_hours
 from simulators.phones.protocol import Codec
 from steps.words import sentence
+
+TEMPORARILY_UNAVAILABLE = 480
+TWO_DAYS_S = 2 * 24 * 3600.0
 
 
 @given("a customer")
@@ -34,6 +48,48 @@ def a_customer_named(scene: Scene, country: str, name: str) -> None:
 def a_customer_with_codec(scene: Scene, codec: Codec) -> None:
     """A customer whose offer has that codec and telephone-event, nothing else."""
     scene.add_customer(country="GB", codecs=(codec,))
+
+
+@given(sentence("a customer {consent:Consent}"))
+def a_customer_with_consent(scene: Scene, consent: str) -> None:
+    """A customer, and what stands between them and every number of the line that may call them."""
+    CUSTOMERS[consent](scene)
+
+
+@given("a customer who chats with the business")
+def a_customer_in_chat(scene: Scene) -> None:
+    """A customer has written to the business, so the business may write freely for a day."""
+    begin_chat(scene, scene.add_customer(country="GB"))
+
+
+@given(sentence("a customer who chats with {agent:Agent}"))
+def a_customer_chats_with(scene: Scene, agent: int) -> None:
+    """A customer has written to the business; the agent, counted as logged in, takes the chat."""
+    chats(scene, scene.add_customer(country="GB"))
+    scene.note(f"{scene.named_agent(agent).name} takes the chat")
+
+
+@given("a customer who has not written for two days")
+def a_customer_who_is_silent(scene: Scene) -> None:
+    """The customer's last message is two days old: only templates may go out."""
+    chats(scene, scene.add_customer(country="GB"))
+    scene.whatsapp.passes(TWO_DAYS_S)
+
+
+@given("the customer is offline")
+def customer_is_offline(scene: Scene) -> None:
+    """The customer's phone has no network."""
+    scene.last_customer.goes_offline()
+
+
+@given("what the business says is lost on the way to the customer")
+def media_is_lost(scene: Scene) -> None:
+    """No RTP of the PBX reaches the customer's app, which gives up calls without media; its published time is
+    made shorter by the target's ``media_timers``."""
+    customer = scene.last_customer
+    customer.switch_off()
+    limit_s = silence_limit_s(scene)
+    customer.switch_on(media_lost=True, silence_limit_s=(limit_s, limit_s))
 
 
 @given(sentence("{count:d} customers"))
@@ -86,6 +142,36 @@ def calls_unassigned(scene: Scene, customer: int) -> None:
     scene.customer(customer).calls(scene.number(Purpose.UNASSIGNED))
 
 
+@when(sentence("{customer:Customer} answers"))
+def customer_answers(scene: Scene, customer: int) -> None:
+    """The customer takes the ringing call."""
+    scene.customer(customer).answers()
+
+
+@when(sentence("{customer:Customer} declines"))
+def customer_declines(scene: Scene, customer: int) -> None:
+    """The customer taps the call away (486)."""
+    scene.customer(customer).declines()
+
+
+@when(sentence("{customer:Customer} lets it ring until WhatsApp gives up"))
+def customer_ignores(scene: Scene, customer: int) -> None:
+    """The customer does not react, and WhatsApp gives up (480) without the published 30 to 60 s being waited for."""
+    scene.customer(customer).declines(TEMPORARILY_UNAVAILABLE)
+
+
+@when(sentence("{customer:Customer} taps the call button"))
+def customer_taps_button(scene: Scene, customer: int) -> None:
+    """The customer taps the button of the latest offer in the chat; the app calls the business."""
+    taps_offer(scene, scene.customer(customer))
+
+
+@when(sentence("{customer:Customer} taps a link to call {agent:Agent}"))
+def customer_taps_link(scene: Scene, customer: int, agent: int) -> None:
+    """The customer taps a wa.me/call link that names the agent and the case."""
+    taps_link(scene, scene.customer(customer), scene.named_agent(agent))
+
+
 @when("all customers call the support number")
 def all_call_support(scene: Scene) -> None:
     """All customers of the scenario call at once."""
@@ -132,3 +218,48 @@ def call_ends_with(scene: Scene, customer: int, code: int) -> None:
     finished = scene.trunk_call_finished(scene.customer(customer), within_s)
     if finished.code != code:
         raise scene.fault(f"the PBX ended the call with {finished.code} {finished.reason}, not with {code}")
+
+
+@then(sentence("{customer:Customer}'s phone rings"))
+def customers_phone_rings(scene: Scene, customer: int) -> None:
+    """The business's call arrives at the customer's app."""
+    phone_rings(scene, scene.customer(customer))
+
+
+@then(sentence("{customer:Customer}'s phone does not ring"))
+def customers_phone_stays_silent(scene: Scene, customer: int) -> None:
+    """For a while, no call arrives at the customer's app."""
+    phone_stays_silent(scene, scene.customer(customer))
+
+
+@then(sentence("{customer:Customer}'s phone stops ringing"))
+def customers_phone_stops(scene: Scene, customer: int) -> None:
+    """The business has given up: the call at the customer's app ends unanswered, in time."""
+    callee = scene.customer(customer)
+    ended = callee.ended(scene.testbed.target.deadlines.release_s, "the agent gave up")
+    if ended.connected_s > 0:
+        raise HarnessMisuse(f"{callee.label} answered this call, so the phone cannot stop ringing")
+
+
+@then(sentence("{customer:Customer} sees the number of the business"))
+def customer_sees_business(scene: Scene, customer: int) -> None:
+    """The app shows the business number of the line (user part of From)."""
+    sees_business(scene, scene.customer(customer))
+
+
+@then(sentence("{customer:Customer} has waited in silence no longer than declared"))
+def customer_waited(scene: Scene, customer: int) -> None:
+    """From the customer's answer to the first sound of the PBX; limit: the target's ``callback_silence_s``."""
+    silence_after_answer(scene, scene.customer(customer))
+
+
+@then(sentence("{customer:Customer}'s app gives up the call because no media came"))
+def customers_app_gives_up(scene: Scene, customer: int) -> None:
+    """The app ends the call by itself, with the reason that Meta documents."""
+    app_gives_up(scene, scene.customer(customer))
+
+
+@then(sentence("{customer:Customer}'s call fails"))
+def customers_call_fails(scene: Scene, customer: int) -> None:
+    """The call ends without having been answered."""
+    call_fails(scene, scene.customer(customer))

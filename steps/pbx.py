@@ -5,6 +5,7 @@ from __future__ import annotations
 from pytest_bdd import then
 
 from harness.errors import NO_STALL, HarnessMisuse
+from scenarios.business_calls import call_stays_away, no_further_try, pbx_is_told_code
 from scenarios.checks import (
     customer_waits,
     never_pstn,
@@ -14,6 +15,7 @@ from scenarios.checks import (
     voicemail_has_message,
 )
 from scenarios.conversation import ring_within_s
+from scenarios.escalation import agent_is_free
 from scenarios.scene import Scene
 from simulators.phones.protocol import Codec
 from steps.words import sentence
@@ -44,7 +46,7 @@ def both_sides_ended(scene: Scene) -> None:
     """The customer's leg and the agent's leg end within the target's deadline, whoever hung up."""
     within_s = scene.testbed.target.deadlines.release_s
     scene.customer(1).ended(within_s)
-    scene.agent(scene.agents_rung()).ended(within_s)
+    scene.last_agent.ended(within_s)
     scene.trunk_call_finished(scene.customer(1), within_s)
 
 
@@ -93,6 +95,36 @@ def everybody_reaches_somebody(scene: Scene) -> None:
         scene.next_ring(ring_within_s(scene), what=f"phone {position} of {len(scene.customers)}").answers()
     scene.pairs = pairs_talking(scene, scene.customers)
     scene.note(f"{len(scene.pairs)} customers reached {len({a.extension for _, a in scene.pairs})} agents")
+
+
+@then(sentence("the PBX is told {code:d}"))
+def pbx_told(scene: Scene, code: int) -> None:
+    """The trunk's final answer to the PBX's INVITE has this SIP code (Meta, troubleshooting)."""
+    pbx_is_told_code(scene, scene.last_customer, code)
+
+
+@then("the PBX does not try again")
+def pbx_gives_up(scene: Scene) -> None:
+    """For a while after the trunk's final answer, the PBX sends no further INVITE for the customer."""
+    no_further_try(scene, scene.last_customer)
+
+
+@then("the call does not reach the PBX")
+def call_never_came(scene: Scene) -> None:
+    """The trunk sends the PBX no INVITE."""
+    call_stays_away(scene)
+
+
+@then(sentence("the PBX says that {agent:Agent} is free"))
+def pbx_says_free(scene: Scene, agent: int) -> None:
+    """The PBX's own view: the agent is logged in and could take a call."""
+    agent_is_free(scene, scene.named_agent(agent), free=True)
+
+
+@then(sentence("the PBX says that {agent:Agent} is not free"))
+def pbx_says_busy(scene: Scene, agent: int) -> None:
+    """The PBX's own view: the agent is in a call or not logged in, so must not be offered."""
+    agent_is_free(scene, scene.named_agent(agent), free=False)
 
 
 @then("the PBX keeps the customer's message")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 import parse
@@ -9,8 +10,10 @@ import pycountry
 from pytest_bdd import parsers
 
 from harness.errors import HarnessMisuse
+from scenarios.consent import CUSTOMERS
 from scenarios.prompts import LANGUAGE_NAMES
 from simulators.phones.protocol import Codec
+from simulators.whatsapp.refusals import Refusal
 
 ORDINALS = {"": 1, "first": 1, "second": 2, "third": 3, "fourth": 4}
 LANGUAGES = {name: code for code, name in LANGUAGE_NAMES.items()}
@@ -20,6 +23,16 @@ ANNOUNCEMENTS = {
     "no-agent": "no_agent",
     "not-in-service": "not_in_service",
 }
+REASONS = {
+    "there is no permission": (Refusal.NO_PERMISSION, Refusal.UNKNOWN_USER),
+    "the limit of connected calls is reached": (Refusal.CONNECTED_LIMIT,),
+    "business calls are not available": (Refusal.CLOSED_COUNTRY, Refusal.BUSINESS_CALLS_DISABLED),
+    "there is a call already": (Refusal.DUPLICATE_CALL,),
+    "the customer was asked too often": (Refusal.REQUEST_LIMIT,),
+    "the permission is permanent already": (Refusal.PERMANENT_PERMISSION,),
+    "the customer has not written": (Refusal.RE_ENGAGEMENT,),
+}
+"""Why the platform says no."""
 MEANINGS = {
     "Customer": "the customer, the second customer, the third customer, the fourth customer",
     "Agent": "the agent, the second agent, the third agent, the fourth agent (in the order their phones rang)",
@@ -28,6 +41,8 @@ MEANINGS = {
     "Announcement": ", ".join(ANNOUNCEMENTS),
     "Country": "a country's name or ISO code: Spain, ES",
     "Agents": "a number of agents: 1 agent, 4 agents",
+    "Reason": ", ".join(REASONS),
+    "Consent": ", ".join(CUSTOMERS),
 }
 """What stands for ``{…:Word}`` in a sentence, for the step catalogue."""
 
@@ -81,6 +96,19 @@ def agent_count(text: str) -> int:
     return int(text.split()[0])
 
 
+@parse.with_pattern(r"(?:there|the|business) [a-z ]+")
+def refusals(text: str) -> tuple[Refusal, ...]:
+    if text not in REASONS:
+        raise HarnessMisuse(f"unknown reason {text!r}", suggestion=f"known: {', '.join(REASONS)}")
+    return REASONS[text]
+
+
+# Only these, so that other sentences about customers keep their meaning.
+@parse.with_pattern("|".join(map(re.escape, CUSTOMERS)))
+def consent(text: str) -> str:
+    return next(words for words in CUSTOMERS if words.lower() == text.lower())
+
+
 sentence = partial(
     parsers.cfparse,
     extra_types={
@@ -91,6 +119,8 @@ sentence = partial(
         "Announcement": announcement,
         "Country": country_code,
         "Agents": agent_count,
+        "Reason": refusals,
+        "Consent": consent,
     },
 )
 """Parser of a sentence with the words above, as in ``{customer:Customer} hangs up``."""

@@ -17,7 +17,7 @@ from harness.errors import Inconclusive, NotRun, TrunkproofError
 from scenarios.checks import clear_pbx
 from scenarios.scene import Scene
 from scenarios.testbed import RunSettings, Testbed
-from trunkproof.plugin import recorder, terminal
+from trunkproof.plugin import recorder, terminal, trunk_groups
 from trunkproof.plugin.feature_file import FeatureFile, collect_feature
 from trunkproof.plugin.live_run import LiveRun
 from trunkproof.plugin.options import add_options, feature_paths
@@ -48,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
             _report_to_allure(config, settings.directory)
         return
     if feature_paths(config) and not config.option.collectonly:
+        trunk_groups.group_scheduling(config)
         run = LiveRun.of(config)
         config.stash[LIVE_RUN] = run
         _report_to_allure(config, run.directory)
@@ -83,12 +84,20 @@ def pytest_configure_node(node: Any) -> None:
         node.workerinput[WORKER_KEY] = pickle.dumps(run.settings(node.workerinput["workerid"]))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In workers, before xdist looks for groups; a serial run knows its target only later."""
+    if SETTINGS in config.stash:
+        trunk_groups.assign(items, config.stash[SETTINGS].running.target)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     config = session.config
     parallel = config.pluginmanager.hasplugin("dsession")
     if LIVE_RUN in config.stash and not parallel and session.items:
         _start(config, workers=1)
         config.stash[SETTINGS] = config.stash[LIVE_RUN].settings("serial")
+        trunk_groups.assign(session.items, config.stash[SETTINGS].running.target)
 
 
 def _start(config: pytest.Config, workers: int) -> None:
@@ -142,14 +151,14 @@ def ready_testbed(request: pytest.FixtureRequest) -> None:
     if SETTINGS in request.config.stash and isinstance(request.node.parent, FeatureFile):
         # What cannot start is told by the scenario itself, which has a record to tell it in.
         with suppress(TrunkproofError):
-            request.getfixturevalue("testbed").make_ready()
+            request.getfixturevalue("testbed").make_ready(request.node.stash.get(trunk_groups.ADDRESS, ""))
 
 
 @pytest.fixture
 def scene(request: pytest.FixtureRequest, testbed: Testbed) -> Iterator[Scene]:
     """The scenario in progress."""
-    testbed.make_ready()
-    scene = Scene(testbed, request.node.name)
+    testbed.make_ready(request.node.stash.get(trunk_groups.ADDRESS, ""))
+    scene = Scene(testbed, request.node.name, pbx_calls=trunk_groups.pbx_calls(request.node))
     request.node.stash[recorder.SCENE] = scene
     yield scene
     try:

@@ -157,7 +157,7 @@ class LiveRun:
 
     def lost(self, scenario: str, reason: str) -> None:
         """Remember a scenario that ended without a record of its own."""
-        self.cut_short(f"{scenario.rpartition('::')[2]}: {reason}")
+        self.cut_short(f"{scenario.rpartition('::')[2].partition('@')[0]}: {reason}")
 
     def finish(self, collection_errors: list[str]) -> int:
         """Stop everything, write the reports, and return the exit code."""
