@@ -7,7 +7,6 @@ deep links). Who taps is checked here; whether the call then goes through is the
 from __future__ import annotations
 
 import math
-import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import parse_qs, quote, urlsplit
@@ -21,7 +20,6 @@ LINK_PAYLOAD_HEADER = "x-wa-meta-deeplink-payload"
 DEFAULT_TEXT = "Call Now"
 _LINK_HOST = "wa.me"
 _LINK_PATH = "/call/"
-_NOT_IN_HEADERS = frozenset({"Cc", "Cs"})
 
 
 class Place(StrEnum):
@@ -168,6 +166,6 @@ def wrong_payload(name: str, payload: str, length: Rule) -> InvalidParameter | N
         return InvalidParameter(name, f"must have at most {length.most():g} characters")
     # It becomes the value of a SIP header: a line break would begin another header, and half of a surrogate pair
     # has no octets at all.
-    if any(unicodedata.category(character) in _NOT_IN_HEADERS for character in payload):
-        return InvalidParameter(name, "must not have control characters")
+    if any(character < " " or "\x7f" == character or "\ud800" <= character <= "\udfff" for character in payload):
+        return InvalidParameter(name, "must not have control characters or lone surrogates")
     return None

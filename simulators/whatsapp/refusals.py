@@ -44,7 +44,7 @@ class Refusal(StrEnum):
     CLIENT_TOO_OLD = auto()
     UNDELIVERABLE = auto()
     BUTTON_UNSUPPORTED = auto()
-    RE_ENGAGEMENT = auto()
+    OUTSIDE_WINDOW = auto()
     LOOKUP_RATE = auto()
     NO_TRUNK = auto()
     SIP_ENABLED = auto()
@@ -182,7 +182,7 @@ ANSWERS: dict[Refusal, Answer] = {
     _R.BUTTON_UNSUPPORTED: Answer(
         0, "", 131009, 400, "The number cannot send call buttons: calling is switched off.", True
     ),
-    _R.RE_ENGAGEMENT: Answer(
+    _R.OUTSIDE_WINDOW: Answer(
         0,
         "",
         131047,

@@ -422,7 +422,7 @@ class Platform:
         if not number.may_reach(person):
             raise Refused(Refusal.NOT_ON_ALLOW_LIST)
         if not template and not self._chats.window_open(number, person, self.time(), self.rules):
-            raise Refused(Refusal.RE_ENGAGEMENT)
+            raise Refused(Refusal.OUTSIDE_WINDOW)
         return number, person
 
     def _who_asked(self, user: WhatsAppUser, request: str) -> BusinessNumber:
