@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import functools
-import sys
-import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Hashable, Iterator
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 import pjsua2 as pj
 
 from harness.messages import Event
-from simulators.phones.audio import BridgeClock, CallAudio, RetiredPlayers
+from simulators.phones.audio import CallAudio
 from simulators.phones.digits import Dialler, DigitListener, HeardDigit, Press
-from simulators.phones.endpoint import BRIDGE_RATE_HZ, PhoneEndpoint
+from simulators.phones.endpoint import BRIDGE_RATE_HZ
+from simulators.phones.media_watch import NO_MEDIA_REASON, MediaWatch
 from simulators.phones.protocol import (
+    CallAnswered,
     CallConnected,
     CallEnded,
     CallProgress,
     Codec,
     DigitHeard,
     MediaActive,
+    PhoneSettings,
     RtpReport,
     TransferProgress,
 )
-from simulators.phones.rtp import rtp_report, total
+from simulators.phones.rtcp_socket import RtcpSocket
+from simulators.phones.rtp import packets_in, rtp_report, total
 from simulators.phones.sdp import event_rate_hz, shape_answer, shape_offer
-
-CallbackT = TypeVar("CallbackT", bound=Callable[..., Any])
+from simulators.phones.shared import Shared, guarded
 
 RECORDING_DEADLINE_S = 1.0
 
@@ -40,43 +38,8 @@ _METHOD_NAMES = {
 }
 
 
-def guarded(callback: CallbackT) -> CallbackT:
-    """Keep exceptions inside Python: one that reaches pjsua2's C++ ends the process without a word."""
-
-    @functools.wraps(callback)
-    def call(self: Any, *arguments: Any) -> Any:
-        try:
-            return callback(self, *arguments)
-        except Exception as error:  # noqa: BLE001
-            traceback.print_exc(file=sys.stderr)
-            self.shared.failed = self.shared.failed or error
-            return None
-
-    return call  # type: ignore[return-value]
-
-
-@dataclass
-class Shared:
-    """What all phones and calls of a process use.
-
-    ``calls`` are those that have not ended, by name; ``tasks`` go on by one step
-    in each turn of the loop; ``retired`` are players that calls have done with; ``failed`` is the first
-    exception in a callback.
-    """
-
-    endpoint: PhoneEndpoint
-    directory: Path
-    silence: pj.AudioMediaPlayer
-    clock: BridgeClock
-    emit: Callable[[Event], None]
-    calls: dict[str, PhoneCall] = field(default_factory=dict)
-    tasks: list[Iterator[None]] = field(default_factory=list)
-    retired: RetiredPlayers = field(default_factory=RetiredPlayers)
-    failed: Exception | None = None
-
-
-def call_parameters(code: int = 0) -> pj.CallOpParam:
-    """pjsua2's parameters for one audio stream and nothing else."""
+def call_parameters(code: int = 0, headers: tuple[tuple[str, str], ...] = ()) -> pj.CallOpParam:
+    """pjsua2's parameters for one audio stream and nothing else, with ``headers`` on what is sent."""
     parameters = pj.CallOpParam(True)
     parameters.opt.audioCount = 1
     parameters.opt.videoCount = 0
@@ -84,6 +47,10 @@ def call_parameters(code: int = 0) -> pj.CallOpParam:
         parameters.opt.textCount = 0
     if code:
         parameters.statusCode = code
+    for name, value in headers:
+        header = pj.SipHeader()
+        header.hName, header.hValue = name, value
+        parameters.txOption.headers.append(header)
     return parameters
 
 
@@ -94,7 +61,7 @@ class PhoneCall(pj.Call):
         self,
         shared: Shared,
         account: pj.Account,
-        phone: str,
+        settings: PhoneSettings,
         name: str,
         codecs: tuple[Codec, ...],
         number: int | None = None,
@@ -104,7 +71,7 @@ class PhoneCall(pj.Call):
         else:
             super().__init__(account, number)
         self.shared = shared
-        self.phone = phone
+        self.phone = settings.phone
         self.name = name
         self.codecs = codecs
         self.audio = CallAudio(shared.directory / f"{name}.wav", shared.silence, shared.clock, shared.retired)
@@ -113,6 +80,9 @@ class PhoneCall(pj.Call):
         self.ended = False
         self.end_code = 0
         self._ended_by_us = False
+        self._silent = False
+        self._watch = MediaWatch(settings.drops_silent_after_s, settings.drops_stalled_after_s)
+        self._rtcp_socket: RtcpSocket | None = None
         self._connected_at: float | None = None
         self._media_index: int | None = None
         self._media_on = False
@@ -120,16 +90,12 @@ class PhoneCall(pj.Call):
         self._event_rate_hz = 0
         self._digits = DigitListener()
         self._finished_streams: list[RtpReport] = []
+        self._packets_before = 0
 
     def place(self, uri: str, headers: tuple[tuple[str, str], ...]) -> str:
         """Send the INVITE and return its Call-ID. Raises pjsua2.Error."""
-        parameters = call_parameters()
-        for name, value in headers:
-            header = pj.SipHeader()
-            header.hName, header.hValue = name, value
-            parameters.txOption.headers.append(header)
         self.shared.endpoint.prefer(self.codecs)
-        self.makeCall(uri, parameters)
+        self.makeCall(uri, call_parameters(headers=headers))
         self.call_id = self.getInfo().callIdString
         return self.call_id
 
@@ -138,12 +104,27 @@ class PhoneCall(pj.Call):
         self.shared.endpoint.prefer(self.codecs)
         self.answer(call_parameters(code))
 
-    def end(self, code: int = 0) -> None:
+    def end(self, code: int = 0, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """End the call: CANCEL, BYE, or a refusal with ``code`` (603 when 0). Raises pjsua2.Error."""
         if self.ended:
             return
         self._ended_by_us = True
-        self.hangup(call_parameters(code))
+        self.hangup(call_parameters(code, headers))
+
+    def leave(self) -> None:
+        """End the call because the phone goes out of service: 480 while it rings. Raises pjsua2.Error."""
+        info = self.getInfo()
+        unanswered = info.state in (pj.PJSIP_INV_STATE_INCOMING, pj.PJSIP_INV_STATE_EARLY)
+        unavailable = unanswered and info.role == pj.PJSIP_ROLE_UAS
+        self.end(pj.PJSIP_SC_TEMPORARILY_UNAVAILABLE if unavailable else 0)
+
+    def give_up_without_media(self, now: float) -> None:
+        """End the call when it has brought nothing for as long as the phone bears. Raises pjsua2.Error."""
+        if self._connected_at is None or self._ended_by_us or self.ended or not self._watch.due(now):
+            return
+        if self._watch.gone(now, self._heard()):
+            self._silent = True
+            self.end(headers=(("Reason", NO_MEDIA_REASON),))
 
     def hold(self, on: bool) -> None:
         """Send the re-INVITE that holds or takes back the call. Raises pjsua2.Error."""
@@ -176,8 +157,12 @@ class PhoneCall(pj.Call):
     def onCallState(self, prm: pj.OnCallStateParam) -> None:
         info = self.getInfo()
         self.call_id = info.callIdString or self.call_id
-        if info.state == pj.PJSIP_INV_STATE_CONFIRMED:
+        if info.state == pj.PJSIP_INV_STATE_CONNECTING and info.role == pj.PJSIP_ROLE_UAS:
+            self._emit(CallAnswered)
+        elif info.state == pj.PJSIP_INV_STATE_CONFIRMED:
             self._connected_at = monotonic()
+            if self._watch.on:
+                self._watch.start(self._connected_at, self._heard())
             self._emit(CallConnected, at=self._connected_at)
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self._over(info)
@@ -225,6 +210,7 @@ class PhoneCall(pj.Call):
         # The last moment at which pjsua2 can tell the stream's figures.
         if self._media_index is not None:
             self._finished_streams.append(rtp_report(self, self._media_index))
+            self._packets_before += packets_in(self, self._media_index)
             self._media_index = None
         self.audio.detach()
 
@@ -265,6 +251,15 @@ class PhoneCall(pj.Call):
         if prm.finalNotify and prm.statusCode // 100 == 2:
             self.end()
 
+    def _heard(self) -> Hashable:
+        """Changes with each RTP or RTCP packet of the far end."""
+        if self._media_index is None:
+            return self._packets_before, None
+        local = self.getMedTransportInfo(self._media_index).localRtcpName
+        if self._rtcp_socket is None or self._rtcp_socket.local != local:
+            self._rtcp_socket = RtcpSocket(local)
+        return self._packets_before + packets_in(self, self._media_index), self._rtcp_socket.last_arrival()
+
     def _over(self, info: pj.CallInfo) -> None:
         if self.ended:
             return
@@ -285,6 +280,7 @@ class PhoneCall(pj.Call):
             connected_s=now - self._connected_at if self._connected_at is not None else 0.0,
             recording=self.audio.recording_path,
             rtp=total(self._finished_streams),
+            silent=self._silent,
         )
         self.shared.tasks.append(self._report_end(event))
 

@@ -10,9 +10,10 @@ from time import monotonic
 import pjsua2 as pj
 
 from harness.errors import HarnessMisuse, Inconclusive
-from simulators.phones.call import PhoneCall, Shared, guarded
+from simulators.phones.call import PhoneCall, call_parameters
 from simulators.phones.headers import header_value, name_addr, parse_identity
 from simulators.phones.protocol import CallIncoming, Codec, PhoneSettings, Registered, Registration
+from simulators.phones.shared import Shared, guarded
 
 UNREGISTER_DEADLINE_S = 2.0
 
@@ -49,7 +50,7 @@ class Phone(pj.Account):
     ) -> PhoneCall:
         """Send an INVITE. Raises pjsua2.Error, or Inconclusive when no codec is at hand."""
         chosen = usable_codecs(self.shared, codecs) if codecs else self.settings.codecs
-        call = PhoneCall(self.shared, self, self.name, call_name, chosen)
+        call = PhoneCall(self.shared, self, self.settings, call_name, chosen)
         call.audio.play(self.settings.plays, True)
         call.place(uri, headers)
         self.shared.calls[call_name] = call
@@ -57,11 +58,10 @@ class Phone(pj.Account):
 
     def switch_off(self) -> Iterator[None]:
         """End calls, unregister and close the transport; each step waits a bounded time."""
-        for call in list(self.shared.calls.values()):
-            if call.phone == self.name:
-                # One that the far end is just ending refuses to be ended twice.
-                with contextlib.suppress(pj.Error):
-                    call.end()
+        for call in self._calls():
+            # One that the far end is just ending refuses to be ended twice.
+            with contextlib.suppress(pj.Error):
+                call.leave()
         if self._registered:
             self._unregistering = True
             deadline = monotonic() + UNREGISTER_DEADLINE_S
@@ -85,10 +85,13 @@ class Phone(pj.Account):
 
     @guarded
     def onIncomingCall(self, prm: pj.OnIncomingCallParam) -> None:
+        if self.settings.one_call_at_a_time and self._calls():
+            pj.Call(self, prm.callId).hangup(call_parameters(pj.PJSIP_SC_BUSY_HERE))
+            return
         self._call_count += 1
         name = f"{self.name}-{self._call_count}"
         invite = prm.rdata.wholeMsg
-        call = PhoneCall(self.shared, self, self.name, name, self.settings.codecs, prm.callId)
+        call = PhoneCall(self.shared, self, self.settings, name, self.settings.codecs, prm.callId)
         call.call_id = call.getInfo().callIdString
         self.shared.calls[name] = call
         try:
@@ -109,6 +112,10 @@ class Phone(pj.Account):
                 invite=invite,
             )
         )
+
+    def _calls(self) -> list[PhoneCall]:
+        """Those of this phone that have not ended."""
+        return [call for call in self.shared.calls.values() if call.phone == self.name and not call.ended]
 
     def _open_transport(self) -> int:
         registration = self.settings.registration

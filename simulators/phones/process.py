@@ -5,6 +5,7 @@ Callbacks of pjsua2 run inside ``Waiter.wait``; commands are carried out between
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import re
@@ -23,10 +24,11 @@ from harness.errors import HarnessMisuse, Inconclusive, TrunkproofError
 from harness.messages import Command, Request, Stop
 from simulators.phones import build, protocol
 from simulators.phones.audio import BridgeClock, check_wav, write_silence
-from simulators.phones.call import PhoneCall, Shared
+from simulators.phones.call import PhoneCall
 from simulators.phones.endpoint import PhoneEndpoint, Waiter
 from simulators.phones.phone import Phone
 from simulators.phones.protocol import PhonesConfig
+from simulators.phones.shared import Shared
 
 STOP_DEADLINE_S = 3.0
 # After the last BYE the process stays until nothing more comes in for so long.
@@ -135,6 +137,7 @@ class PhonesProcess:
 
     def _advance(self) -> None:
         self._dial()
+        self._give_up()
         self._step_tasks()
         self._sweep()
         self._shared.retired.let_go()
@@ -200,7 +203,7 @@ class PhonesProcess:
         call = self._calls.get(command.call)
         # The far end may just have been quicker: its calls stay in the table until the sweep.
         if command.call not in self._ended and not (call is not None and call.ended):
-            self._live(command.call).end()
+            self._live(command.call).end(headers=command.headers)
 
     def _send_digits(self, command: protocol.SendDigits) -> None:
         call = self._live(command.call)
@@ -240,6 +243,13 @@ class PhonesProcess:
         press = call.dialler.due(monotonic())
         if press is not None:
             call.press(press)
+
+    def _give_up(self) -> None:
+        now = monotonic()
+        for call in self._calls.values():
+            # Refused when a stream or the call is just going away: nothing is lost, the next look comes.
+            with contextlib.suppress(pj.Error):
+                call.give_up_without_media(now)
 
     def _step_tasks(self) -> None:
         for task in list(self._tasks):

@@ -54,6 +54,13 @@ def rtp_report(call: pj.Call, media_index: int) -> RtpReport:
     )
 
 
+def packets_in(call: pj.Call, media_index: int) -> int:
+    """RTP packets and RTCP reports that a running stream got. Raises pjsua2.Error when there is none."""
+    figures = call.getStreamStat(media_index)
+    # What we know of our own stream's reception comes from the far end's reports.
+    return int(figures.rtcp.rxStat.pkt) + int(figures.rtcp.txStat.updateCount)
+
+
 _COUNTS = (
     "received_packets",
     "received_bytes",
