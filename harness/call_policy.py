@@ -8,6 +8,7 @@ gives it (``wacid.…``); points in time do not pass, the platform has a clock o
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
@@ -108,6 +109,8 @@ _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind for kind in (CallAsked, CallDecided, CallOrdered, CallEndOrdered, CallMoved)
 }
 _ENUMS: dict[str, type[StrEnum]] = {"direction": Direction, "step": CallStep}
+_TYPES: dict[Any, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (float, int)}
+"""What JSON has for a field's annotation; text for all others."""
 
 
 def encode(message: Message) -> bytes:
@@ -120,12 +123,15 @@ def decode(line: bytes) -> Message:
     try:
         values = json.loads(line)
         kind = _KINDS[values.pop("kind")]
-        known = {field.name for field in fields(kind)}
-        if set(values) - known:
-            raise ValueError(f"unknown fields {sorted(set(values) - known)}")
+        types = {field.name: _TYPES.get(field.type, (str,)) for field in fields(kind)}
+        for name, value in values.items():
+            if not isinstance(value, types[name]):
+                raise ValueError(f"{name} is {value!r:.40}")
+            if isinstance(value, float | int) and not math.isfinite(value):
+                raise ValueError(f"{name} has no end")
         made: Message = kind(
             **{name: _ENUMS[name](value) if name in _ENUMS else value for name, value in values.items()}
         )
-    except (LookupError, TypeError, AttributeError, ValueError) as wrong:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as wrong:
         raise ValueError(f"no message between trunk and platform: {line[:80]!r} ({wrong})") from None
     return made

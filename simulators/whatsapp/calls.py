@@ -54,7 +54,7 @@ def went_on(record: CallRecord, step: CallStep, now: float, duration_s: float | 
     """The record after a step that the ledger allowed. Without ``duration_s`` a conversation lasted until ``now``."""
     if step not in LAST_STEPS:
         return replace(record, answered_at=now)
-    ended_at = now if record.answered_at is None or duration_s is None else record.answered_at + duration_s
+    ended_at = now if record.answered_at is None or duration_s is None else record.answered_at + max(0.0, duration_s)
     return replace(record, last_step=step, ended_at=ended_at)
 
 

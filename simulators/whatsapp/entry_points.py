@@ -166,6 +166,6 @@ def wrong_payload(name: str, payload: str, length: Rule) -> InvalidParameter | N
         return InvalidParameter(name, f"must have at most {length.most():g} characters")
     # It becomes the value of a SIP header: a line break would begin another header, and half of a surrogate pair
     # has no octets at all.
-    if any(character < " " or "\x7f" == character or "\ud800" <= character <= "\udfff" for character in payload):
+    if any(character < " " or character == "\x7f" or "\ud800" <= character <= "\udfff" for character in payload):
         return InvalidParameter(name, "must not have control characters or lone surrogates")
     return None

@@ -67,6 +67,8 @@ PERMISSION_TEXT = "This business would like to call you."
 """Body of a permission request that brings none."""
 _UNKNOWN_COUNTRY = "ZZ"
 _LINK_SCHEME = "https:"
+_END_OF_TIME = 253_370_764_800.0
+"""9999-01-01 UTC: calendars end soon after."""
 
 _ANSWERS = {
     PermissionAnswer.ALLOW: EventKind.REQUEST_ACCEPTED,
@@ -118,7 +120,9 @@ class Platform:
         return self._now() + self._offset_s
 
     def move_clock(self, by_s: float) -> float:
-        """Let time pass (negative: go back). Returns the platform's time."""
+        """Let time pass (negative: go back). Returns the platform's time. Raises HarnessMisuse: out of reach."""
+        if not 0 <= self.time() + by_s < _END_OF_TIME:
+            raise HarnessMisuse(f"the clock cannot move by {by_s:g} s: it shows the years 1970 to 9998")
         self._offset_s += by_s
         return self.time()
 
