@@ -11,7 +11,6 @@ import httpx
 from harness.errors import Inconclusive
 
 GRAPH_VERSION = "v23.0"
-SUB_ACCOUNT = "trunkproof"
 TIMEOUT_S = 5.0
 TEMPLATE = "call_offer"
 LANGUAGE = "en_US"
@@ -151,7 +150,7 @@ class GraphApi:
 
 
 class CpaasApi:
-    """8x8's interfaces; that for calls is not published, so its form is assumed."""
+    """8x8's interfaces. A subaccount has one number; that for calls is not published, so its form is assumed."""
 
     def __init__(self, base: str, token: str) -> None:
         self._http = _Http(base, token)
@@ -178,12 +177,12 @@ class CpaasApi:
         self._message(business, user, {"type": "interactive", "content": {"interactive": interactive}})
 
     def permission(self, business: str, user: str) -> str:
-        path = f"/api/v1/whatsapp/subaccounts/{SUB_ACCOUNT}/channels/{business}/callPermissions"
+        path = f"/api/v1/whatsapp/subaccounts/{business}/channels/{business}/callPermissions"
         status = str(self._send("GET", path, params={"destination": user})["status"])
         return "" if status == "not_granted" else status
 
     def call(self, business: str, user: str, context: str) -> str:
-        path = f"/api/v1/whatsapp/subaccounts/{SUB_ACCOUNT}/channels/{business}/calls"
+        path = f"/api/v1/whatsapp/subaccounts/{business}/channels/{business}/calls"
         return str(self._send("POST", path, json={"destination": user, "context": context})["callId"])
 
     @staticmethod
@@ -191,12 +190,12 @@ class CpaasApi:
         parameters: list[dict[str, Any]] = [{"type": "payload", "payload": offer.payload}]
         if offer.ttl_minutes is not None:
             parameters.append({"type": "ttlMinutes", "ttlMinutes": offer.ttl_minutes})
-        button = {"type": "button", "subType": "voice_call", "index": 0, "parameters": parameters}
+        button = {"type": "button", "subType": "VoiceCall", "index": 0, "parameters": parameters}
         return {"name": TEMPLATE, "language": LANGUAGE, "components": [button]}
 
     def _message(self, business: str, user: str, content: dict[str, Any]) -> None:
-        path = f"/api/v1/subaccounts/{SUB_ACCOUNT}/messages"
-        self._send("POST", path, json={"user": {"msisdn": user, "channelId": business}} | content)
+        path = f"/api/v1/subaccounts/{business}/messages"
+        self._send("POST", path, json={"user": {"msisdn": user}} | content)
 
     def _send(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         status, content = self._http.send(method, path, **options)
