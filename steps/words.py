@@ -30,7 +30,7 @@ REASONS = {
     "there is a call already": (Refusal.DUPLICATE_CALL,),
     "the customer was asked too often": (Refusal.REQUEST_LIMIT,),
     "the permission is permanent already": (Refusal.PERMANENT_PERMISSION,),
-    "the customer has not written": (Refusal.RE_ENGAGEMENT,),
+    "the customer has not written": (Refusal.OUTSIDE_WINDOW,),
 }
 """Why the platform says no."""
 MEANINGS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,10 +55,14 @@ class FakeClock:
 
 
 class Remembering:
-    """A simulator that carries out nothing: it keeps the commands it got, and has the events it was given."""
+    """A simulator that carries out nothing: it keeps the commands it got, and has the events it was given.
 
-    def __init__(self, events: Sequence[Event] = ()) -> None:
+    ``replies`` are what commands of a type are answered with; others get an address.
+    """
+
+    def __init__(self, events: Sequence[Event] = (), replies: Mapping[type, object] | None = None) -> None:
         self.alive = True
+        self._replies = replies or {}
         self.commands: list[object] = []
         self._events = list(events)
 
@@ -68,9 +72,9 @@ class Remembering:
     def events(self, since: int = 0) -> list[Event]:
         return self._events[since:]
 
-    def call(self, command: object, timeout_s: float = 0.0) -> str:
+    def call(self, command: object, timeout_s: float = 0.0) -> object:
         self.commands.append(command)
-        return "127.0.0.100:40000"
+        return self._replies.get(type(command), "127.0.0.100:40000")
 
 
 def ended_call() -> CallEnded:

@@ -14,6 +14,8 @@ from scenarios.scene import Scene
 from simulators.phones.build import PUBLISHED_LIMITS
 from simulators.phones.customers import CustomerBook
 from simulators.phones.protocol import Codec, PhoneLimits
+from simulators.whatsapp.protocol import WhatRules
+from simulators.whatsapp.rules import published_rules
 from steps.customer import some_customers
 from tests.scenarios.stand_ins import Remembering, small_target
 
@@ -30,6 +32,9 @@ def testbed(tmp_path: Path) -> SimpleNamespace:
         leases=LeaseBook(tmp_path / "leases"),
         customer_book=CustomerBook(1),
         capacity=PUBLISHED,
+        settings=SimpleNamespace(seed=1),
+        webhooks="http://127.0.0.1:1/",
+        platform=Remembering(replies={WhatRules: published_rules()}),
         trunk=Remembering(),
         customers=Remembering(),
         agents=Remembering(),
