@@ -27,10 +27,13 @@ Feature: Callback to a customer
       Then the platform refuses the request because the customer was asked too often
 
     Scenario: After a conversation the customer may be asked again
-      Given a customer in conversation with an agent
+      Given the support line is open with 1 agent ready
+      And a customer who chats with the business
       And the business has asked for permission to call
-      When the customer hangs up
-      Then both sides of the call have ended
+      When the customer calls the support number
+      Then an agent's phone rings
+      When the agent answers
+      Then the customer and the agent hear each other
       When the business asks for permission to call again
       Then the platform does not refuse
 

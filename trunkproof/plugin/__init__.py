@@ -40,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    trunk_groups.declare_marker(config)
     worker_input = getattr(config, "workerinput", None)
     if worker_input is not None:
         if WORKER_KEY in worker_input:

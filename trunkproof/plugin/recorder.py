@@ -27,8 +27,11 @@ from scenarios.scene_evidence import gather
 from scenarios.testbed import RunSettings
 from trunkproof.plugin.attachments import attach_evidence
 from trunkproof.plugin.feature_file import CLAIM_PREFIX
+from trunkproof.plugin.trunk_groups import GROUP
 
 REQUIREMENT_PREFIX = "req."
+NOT_TAGS = frozenset({"parametrize", "usefixtures", GROUP})
+"""Markers that are none of the feature's own."""
 NO_EVIDENCE: dict[str, Any] = {"talk_s": 0.0}
 
 
@@ -66,9 +69,7 @@ class Recording:
 
     @property
     def tags(self) -> list[str]:
-        return sorted(
-            {mark.name for mark in self.item.iter_markers() if mark.name not in ("parametrize", "usefixtures")}
-        )
+        return sorted({mark.name for mark in self.item.iter_markers()} - NOT_TAGS)
 
     @property
     def directory(self) -> Path:

@@ -14,6 +14,7 @@ from harness.target import Claim, Target
 from trunkproof.plugin.feature_file import CLAIM_PREFIX, FeatureFile
 
 PBX_CALLS = frozenset(f"{CLAIM_PREFIX}{claim.value}" for claim in (Claim.CALLS_CUSTOMERS, Claim.CLICK_TO_CALL))
+GROUP = "xdist_group"
 ADDRESS = pytest.StashKey[str]()
 
 
@@ -29,7 +30,12 @@ def assign(items: list[pytest.Item], target: Target) -> None:
         if isinstance(item.parent, FeatureFile) and pbx_calls(item):
             address = next(addresses, "")
             item.stash[ADDRESS] = address
-            item.add_marker(pytest.mark.xdist_group(f"trunk {address}"))
+            item.add_marker(getattr(pytest.mark, GROUP)(f"trunk {address}"))
+
+
+def declare_marker(config: pytest.Config) -> None:
+    """pytest must know the marker; xdist declares it only in its workers."""
+    config.addinivalue_line("markers", f"{GROUP}(name): scenarios that one worker takes as a whole")
 
 
 def group_scheduling(config: pytest.Config) -> None:
