@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Hashable, Iterator
 from time import monotonic
 from typing import Any
@@ -80,6 +81,7 @@ class PhoneCall(pj.Call):
         self.ended = False
         self.end_code = 0
         self._ended_by_us = False
+        self._parting: pj.CallOpParam | None = None
         self._silent = False
         self._watch = MediaWatch(settings.drops_silent_after_s, settings.drops_stalled_after_s)
         self._rtcp_socket: RtcpSocket | None = None
@@ -109,14 +111,25 @@ class PhoneCall(pj.Call):
         if self.ended:
             return
         self._ended_by_us = True
-        self.hangup(call_parameters(code, headers))
+        info = self.getInfo()
+        if info.state == pj.PJSIP_INV_STATE_CONNECTING and info.role == pj.PJSIP_ROLE_UAS:
+            # pjsua would report the end at once and, when the ACK is there, send two BYEs.
+            self._parting = call_parameters(code, headers)
+        else:
+            self.hangup(call_parameters(code, headers))
 
     def leave(self) -> None:
-        """End the call because the phone goes out of service: 480 while it rings. Raises pjsua2.Error."""
+        """End the call because the phone goes out of service: 480 while it rings. Raises pjsua2.Error.
+
+        Waits for no ACK: with the transport gone none could come.
+        """
+        if self.ended:
+            return
+        self._ended_by_us = True
         info = self.getInfo()
         unanswered = info.state in (pj.PJSIP_INV_STATE_INCOMING, pj.PJSIP_INV_STATE_EARLY)
         unavailable = unanswered and info.role == pj.PJSIP_ROLE_UAS
-        self.end(pj.PJSIP_SC_TEMPORARILY_UNAVAILABLE if unavailable else 0)
+        self.hangup(call_parameters(pj.PJSIP_SC_TEMPORARILY_UNAVAILABLE if unavailable else 0))
 
     def give_up_without_media(self, now: float) -> None:
         """End the call when it has brought nothing for as long as the phone bears. Raises pjsua2.Error."""
@@ -164,6 +177,8 @@ class PhoneCall(pj.Call):
             if self._watch.on:
                 self._watch.start(self._connected_at, self._heard())
             self._emit(CallConnected, at=self._connected_at)
+            if self._parting is not None:
+                self.shared.tasks.append(self._part(self._parting))
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self._over(info)
 
@@ -250,6 +265,13 @@ class PhoneCall(pj.Call):
         # RFC 5589 section 6.1: having heard of its success, the transferor leaves the call.
         if prm.finalNotify and prm.statusCode // 100 == 2:
             self.end()
+
+    def _part(self, parameters: pj.CallOpParam) -> Iterator[None]:
+        """Send the BYE that had to wait for the ACK."""
+        # The far end may have been quicker with its own.
+        with contextlib.suppress(pj.Error):
+            self.hangup(parameters)
+        yield
 
     def _heard(self) -> Hashable:
         """Changes with each RTP or RTCP packet of the far end."""

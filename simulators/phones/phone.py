@@ -27,7 +27,6 @@ class Phone(pj.Account):
         super().__init__()
         self.shared = shared
         self.settings = replace(settings, codecs=usable_codecs(shared, settings.codecs))
-        self._call_count = 0
         self._registered = False
         self._unregistering = False
         self._transport = self._open_transport()
@@ -88,8 +87,8 @@ class Phone(pj.Account):
         if self.settings.one_call_at_a_time and self._calls():
             pj.Call(self, prm.callId).hangup(call_parameters(pj.PJSIP_SC_BUSY_HERE))
             return
-        self._call_count += 1
-        name = f"{self.name}-{self._call_count}"
+        self.shared.incoming[self.name] += 1
+        name = f"{self.name}-{self.shared.incoming[self.name]}"
         invite = prm.rdata.wholeMsg
         call = PhoneCall(self.shared, self, self.settings, name, self.settings.codecs, prm.callId)
         call.call_id = call.getInfo().callIdString

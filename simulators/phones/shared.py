@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +44,8 @@ class Shared:
 
     ``calls`` are those that have not ended, by name; ``tasks`` go on by one step
     in each turn of the loop; ``retired`` are players that calls have done with; ``failed`` is the first
-    exception in a callback.
+    exception in a callback. ``incoming`` counts the calls that came to each phone, also to one that was
+    switched off and on again: its recordings stay.
     """
 
     endpoint: PhoneEndpoint
@@ -55,3 +57,4 @@ class Shared:
     tasks: list[Iterator[None]] = field(default_factory=list)
     retired: RetiredPlayers = field(default_factory=RetiredPlayers)
     failed: Exception | None = None
+    incoming: Counter[str] = field(default_factory=Counter)
