@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from harness.errors import HarnessMisuse, Inconclusive
-from harness.target import Target
+from harness.target import Queue, Target
 
 HIGHEST_BLOCK = 254
 PSTN_HOST = 30
@@ -85,12 +85,16 @@ def relocate(target: Target, old: str, new: str) -> Target:
     def move_all(addresses: list[str]) -> list[str]:
         return [move(address) for address in addresses]
 
+    def move_queue(queue: Queue) -> Queue:
+        return queue.model_copy(update={"trunk_address": move(queue.trunk_address)}) if queue.trunk_address else queue
+
     registrar, separator, port = target.agents.registrar.partition(":")
     return target.model_copy(
         update={
             "pbx": target.pbx.model_copy(update={"host": move(target.pbx.host)}),
             "trunk": target.trunk.model_copy(update={"addresses": move_all(target.trunk.addresses)}),
             "phones": target.phones.model_copy(update={"addresses": move_all(target.phones.addresses)}),
+            "queues": [move_queue(queue) for queue in target.queues],
             "agents": target.agents.model_copy(
                 update={
                     "registrar": move(registrar) + separator + port if registrar else "",

@@ -185,20 +185,24 @@ def write_instance(
 
 
 def with_accounts(target: Target) -> Target:
-    """The target with the agents' password and the registrar's address filled in."""
-    agents = target.agents
-    password = agents.password.get_secret_value()
+    """The target with the passwords that are to be new and the registrar's address filled in."""
+    agents, trunk = target.agents, target.trunk
     return target.model_copy(
         update={
+            "trunk": trunk.model_copy(update={"digest_password": _new_if_generated(trunk.digest_password)}),
             "agents": agents.model_copy(
                 update={
-                    "password": SecretStr(secrets.token_urlsafe(18)) if password == GENERATED else agents.password,
+                    "password": _new_if_generated(agents.password),
                     "registrar": agents.registrar or f"{target.pbx.host}:{target.pbx.port}",
                     "domain": agents.domain or target.pbx.host,
                 }
-            )
+            ),
         }
     )
+
+
+def _new_if_generated(password: SecretStr) -> SecretStr:
+    return SecretStr(secrets.token_urlsafe(18)) if password.get_secret_value() == GENERATED else password
 
 
 def _wait_until_up(
@@ -249,7 +253,9 @@ def _wait_until_up(
 
 
 def _secrets(running: RunningPbx) -> tuple[str, ...]:
-    return (running.control_password, running.target.agents.password.get_secret_value())
+    target = running.target
+    held = (target.agents.password.get_secret_value(), target.trunk.digest_password.get_secret_value())
+    return (running.control_password, *(secret for secret in held if secret))
 
 
 def _log_tail(instance: Instance, console: Path) -> str:

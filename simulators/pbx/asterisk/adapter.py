@@ -15,6 +15,10 @@ from simulators.pbx.instance import Layout
 
 _CHANNEL = re.compile(r"^[^/]+/(?P<peer>.+)-[0-9a-f]+(?:;[12])?$")
 _DEVICE_NOT_IN_USE = "1"
+_EXTENSION_IDLE = "0"
+_NO_EXTENSION = "-1"
+_AGENTS_CONTEXT = "from-agents"
+_AGENT_RINGS_S = 30
 
 
 class AsteriskPbx:
@@ -65,6 +69,34 @@ class AsteriskPbx:
     def recordings(self) -> Sequence[Path] | None:
         """Recordings of conversations with agents, of all numbers."""
         return sorted(self._recordings.glob("*/*.wav"), key=lambda path: (path.stat().st_mtime, path.name))
+
+    def agent_available(self, extension: str) -> bool | None:
+        """Whether the agent's presence is idle (registered, no call, not ringing) and no queue has them paused.
+
+        Raises Inconclusive for an extension that the PBX does not have.
+        """
+        presence = self._manager.action("ExtensionState", Exten=extension, Context=_AGENTS_CONTEXT)[0]["Status"]
+        if presence == _NO_EXTENSION:
+            raise Inconclusive(f"the PBX has no agent {extension!r}")
+        members = [m for m in self._manager.action("QueueStatus", Member=extension) if m["Event"] == "QueueMember"]
+        return presence == _EXTENSION_IDLE and not any(m["Paused"] == "1" for m in members)
+
+    def click_to_call(self, extension: str, number: str) -> bool | None:
+        """Ring the agent's phone, which shows the customer's ``number``; once answered, dial it for them.
+
+        Returns at once; that the agent's phone cannot be reached is not told. Raises Inconclusive when refused.
+        """
+        self._manager.action(
+            "Originate",
+            Channel=f"PJSIP/{extension}",
+            Context=_AGENTS_CONTEXT,
+            Exten=number,
+            Priority="1",
+            CallerID=f"<{number}>",
+            Timeout=str(_AGENT_RINGS_S * 1000),
+            Async="true",
+        )
+        return True
 
     def hang_up(self, channels: Sequence[PbxChannel]) -> None:
         """End these call legs; one that is gone already is fine."""

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 
 from harness.errors import HarnessMisuse
-from harness.target import Number, Purpose, Target
+from harness.target import Number, Purpose, Queue, Target
+from simulators.pbx.asterisk.escalation import EscalationFacts, escalation_facts
 from simulators.pbx.asterisk.language_rules import PrefixRule, prefix_rules
 from simulators.pbx.asterisk.opening_hours import TimeRange, time_ranges
 from simulators.pbx.blocks import Ports
@@ -20,19 +21,23 @@ SIP_PORT = 5060
 HTTP_PORT = 8088
 AMI_PORT = 5038
 
+_WAYS = {Purpose.LANGUAGE_MENU: "menu", Purpose.CALLBACK: "queue"}
+
 # What may stand in Asterisk's configuration without a meaning of its own.
 _PLAIN = re.compile(r"^[A-Za-z0-9_.-]+$")
 
 
 @dataclass(frozen=True, slots=True)
 class NumberFacts:
-    """A number that the support centre answers. ``hours`` is None when it is always open."""
+    """A number that the support centre answers. ``way`` is the part of the dialplan where its calls go on,
+    ``hours`` None when it is always open."""
 
     digits: str
     queue: str
-    menu: bool
+    way: str
     hours: list[TimeRange] | None
     max_wait_s: int
+    ring_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +51,11 @@ class QueueFacts:
 
 @dataclass(frozen=True, slots=True)
 class AgentFacts:
-    """An agent's account, and the number that a customer sees when this agent calls."""
+    """An agent's account; the number that a customer sees when this agent calls, and the account at the trunk."""
 
     extension: str
     business_number: str
+    trunk: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +72,23 @@ class LanguageFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class TrunkAccount:
+    """A queue's account at the trunk: calls to customers go to ``address`` from the business's ``number``."""
+
+    name: str
+    number: str
+    username: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrunkFacts:
+    """The trunk. Without ``password`` the PBX has nothing to answer a challenge with."""
+
     addresses: list[str]
     port: int
+    accounts: list[TrunkAccount]
+    password: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +112,7 @@ class Facts:
     ring_s: int
     paths: Layout
     trunk: TrunkFacts
+    escalation: EscalationFacts
     pstn_address: str
     pstn_port: int
     agents: AgentsFacts
@@ -142,11 +163,17 @@ def facts_of(
         timezone=target.pbx.timezone,
         ring_s=RING_S,
         paths=layout,
-        trunk=TrunkFacts(target.trunk.addresses, target.trunk.port),
+        trunk=TrunkFacts(
+            target.trunk.addresses,
+            target.trunk.port,
+            [_account(target, queue) for queue in target.queues],
+            target.trunk.digest_password.get_secret_value(),
+        ),
+        escalation=escalation_facts(target),
         pstn_address=pstn_address,
         pstn_port=SIP_PORT,
         agents=AgentsFacts(
-            [AgentFacts(extension, _business_number(target, extension)) for extension in target.agents.extensions],
+            [_agent(target, extension) for extension in target.agents.extensions],
             target.agents.password.get_secret_value(),
         ),
         queues=[QueueFacts(queue.name, queue.agents, math.ceil(queue.ring_s)) for queue in target.queues],
@@ -170,14 +197,29 @@ def _number(target: Target, number: Number) -> NumberFacts:
     return NumberFacts(
         digits=number.number.lstrip("+"),
         queue=queue.name,
-        menu=number.purpose is Purpose.LANGUAGE_MENU,
-        hours=None if number.hours is None else time_ranges(number.hours),
+        way=_WAYS.get(number.purpose, "reception"),
+        # Customers who are called back are put through whenever it is.
+        hours=None if number.hours is None or number.purpose is Purpose.CALLBACK else time_ranges(number.hours),
         max_wait_s=math.ceil(queue.max_wait_s),
+        ring_s=math.ceil(queue.ring_s),
     )
 
 
-def _business_number(target: Target, extension: str) -> str:
-    """The first number of a queue that the agent serves, else the target's first."""
-    queues = {queue.name for queue in target.queues if extension in queue.agents}
-    own = [number.number for number in target.numbers if number.queue in queues]
-    return (own or [number.number for number in target.numbers] or [""])[0]
+def _agent(target: Target, extension: str) -> AgentFacts:
+    """Agents call as the first queue that they serve; who serves none, as the target's first."""
+    own = [queue for queue in target.queues if extension in queue.agents] or target.queues
+    if not own:
+        raise HarnessMisuse("the reference PBX needs a queue for its agents' calls")
+    account = _account(target, own[0])
+    return AgentFacts(extension, account.number, account.name)
+
+
+def _account(target: Target, queue: Queue) -> TrunkAccount:
+    own = [number.number for number in target.numbers if number.queue == queue.name]
+    number = (own or [number.number for number in target.numbers] or [""])[0]
+    return TrunkAccount(
+        name=f"trunk-{queue.name}",
+        number=number,
+        username=target.trunk.digest_username or number.lstrip("+"),
+        address=target.trunk_address_of(queue),
+    )
