@@ -135,7 +135,7 @@ class CallState:
         ]
         if self._connected_at is None and self._both(LegPhase.CONNECTED):
             self._connected_at = at
-        if self._both(LegPhase.ENDED):
+        if following is LegPhase.ENDED and self._nothing_left():
             self._finished = True
             events.append(self._finish(at))
         return events
@@ -143,15 +143,20 @@ class CallState:
     def _both(self, phase: LegPhase) -> bool:
         return all(state.phase is phase for state in self._legs.values())
 
+    def _nothing_left(self) -> bool:
+        """No leg is open: one that was never called (the customer declined an ordered call) does not count."""
+        return all(state.phase in (None, LegPhase.ENDED) for state in self._legs.values())
+
     def _finish(self, at: float) -> CallFinished:
-        pbx = self._legs[Leg.PBX]
+        # An ordered call that never got to the PBX has the customer's final code.
+        last = self._legs[Leg.PBX if self._legs[Leg.PBX].phase else Leg.CUSTOMER]
         normal = self._connected_at is not None
         ended_at = at if self._ended_at is None else self._ended_at
         return CallFinished(
             at=at,
             call=self._name,
             ended_by=self._ended_by if self._ended_by is not None else Leg.CUSTOMER,
-            code=NORMAL_CODE if normal else pbx.final_code,
-            reason=self._why or ("OK" if normal else pbx.final_reason),
+            code=NORMAL_CODE if normal else last.final_code,
+            reason=self._why or ("OK" if normal else last.final_reason),
             connected_s=max(0.0, ended_at - self._connected_at) if self._connected_at is not None else 0.0,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulators.trunk.numbers import in_e164, spellings
 from simulators.trunk.protocol import CustomerOnline
@@ -17,6 +17,8 @@ class Customer:
     profile_name: str = ""
     country: str = ""
     contact: Address | None = None
+    media_lost: bool = False
+    """What the PBX sends to this customer goes nowhere."""
 
 
 class Customers:
@@ -32,7 +34,7 @@ class Customers:
         if not host or not port.isdigit():
             raise ValueError(f"contact {command.contact!r} is not ip:port")
         self._by_number[command.number] = Customer(
-            command.number, command.profile_name, command.country, (host, int(port))
+            command.number, command.profile_name, command.country, (host, int(port)), command.media_lost
         )
         for spelling in spellings(command.number):
             self._by_spelling[spelling] = command.number
@@ -40,7 +42,7 @@ class Customers:
     def offline(self, number: str) -> None:
         known = self._by_number.get(number)
         if known is not None:
-            self._by_number[number] = Customer(known.number, known.profile_name, known.country)
+            self._by_number[number] = replace(known, contact=None)
 
     def find(self, user: str) -> Customer | None:
         """The customer that a user part of a URI stands for, in any of the number formats."""

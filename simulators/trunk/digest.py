@@ -6,10 +6,17 @@ import hashlib
 import hmac
 import re
 import secrets
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
 from typing import Any, Protocol
+from urllib.parse import unquote
+
+from simulators.trunk.numbers import in_e164
 
 NONCE_LIFETIME_S = 300.0
+URI_MISMATCH = 'Proxy auth uri does not match SIP "to" uri'
+"""Meta's reason phrase for a digest that was made for another called user."""
 
 _PARAMETER = re.compile(r"""([A-Za-z][A-Za-z0-9_-]*)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))""")
 
@@ -65,45 +72,117 @@ def response_of(
     return hashed(first, given["nonce"], second)
 
 
+class Proof(Enum):
+    """What came of looking at a request's credentials."""
+
+    GOOD = auto()
+    ABSENT = auto()
+    """None for our realm: it is to be challenged."""
+    STALE = auto()
+    """The right password with a nonce that does not hold any more: to be challenged again (RFC 7616 section 3.3)."""
+    WRONG = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """``why`` says what exactly is wrong, ``phrase`` is a reason phrase that the vendor is known to use."""
+
+    proof: Proof
+    why: str = ""
+    phrase: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the credentials of a request must fit: who calls, and whom (the user of its Request-URI)."""
+
+    method: str
+    username: str
+    called: str
+
+
+@dataclass(slots=True)
+class _Nonce:
+    ends_at: float
+    count: int = 0
+
+
 class Challenger:
     """Issues challenges and judges the credentials that come back. ``now`` is CLOCK_MONOTONIC in s."""
 
-    def __init__(self, realm: str, username: str, password: str, algorithms: tuple[DigestAlgorithm, ...]) -> None:
+    def __init__(self, realm: str, password: str, algorithms: tuple[DigestAlgorithm, ...]) -> None:
         self._realm = realm
-        self._username = username
         self._password = password
         self._algorithms = algorithms
-        self._nonces: dict[str, float] = {}
+        self._nonces: dict[str, _Nonce] = {}
 
-    def challenges(self, now: float) -> list[str]:
+    def challenges(self, now: float, *, stale: bool = False) -> list[str]:
         """Values of the challenge headers, one for each algorithm, strongest first (RFC 8760 section 2.3)."""
-        self._nonces = {nonce: end for nonce, end in self._nonces.items() if end > now}
+        self._nonces = {text: nonce for text, nonce in self._nonces.items() if nonce.ends_at > now}
         values = []
         for algorithm in self._algorithms:
             nonce = secrets.token_hex(8)
-            self._nonces[nonce] = now + NONCE_LIFETIME_S
+            self._nonces[nonce] = _Nonce(now + NONCE_LIFETIME_S)
             values.append(
                 f'Digest realm="{self._realm}",nonce="{nonce}",opaque="{secrets.token_hex(8)}",'
-                f'algorithm={algorithm},qop="auth"'
+                f'algorithm={algorithm},qop="auth"' + (",stale=true" if stale else "")
             )
         return values
 
-    def accepts(self, authorization: str, method: str, now: float) -> bool:
-        """Whether a value of ``(Proxy-)Authorization`` proves the password for ``method``."""
-        given = parse_parameters(authorization)
-        name = given.get("algorithm", "MD5")
-        if name not in set(self._algorithms) or given.get("realm") != self._realm:
-            return False
-        if given.get("username") != self._username or given.get("qop", "auth") != "auth":
-            return False
-        if self._nonces.get(given.get("nonce", ""), 0.0) <= now:
-            return False
+    def judge(self, authorizations: Sequence[str], expected: Expected, now: float) -> Judgement:
+        """The best of all values of ``(Proxy-)Authorization``; those for other realms do not count."""
+        ours = [given for value in authorizations if (given := parse_parameters(value)).get("realm") == self._realm]
+        judgements = [self._judge(given, expected, now) for given in ours]
+        return min(judgements, key=lambda judgement: judgement.proof.value, default=Judgement(Proof.ABSENT))
+
+    def _judge(self, given: dict[str, str], expected: Expected, now: float) -> Judgement:
+        why = self._unfit(given, expected)
+        if why:
+            return Judgement(Proof.WRONG, why)
+        if _user_of(given.get("uri", "")) != in_e164(expected.called):
+            why = f"the digest uri is '{given.get('uri', '')}', the call is to '{expected.called}'"
+            return Judgement(Proof.WRONG, why, URI_MISMATCH)
         wanted = response_of(
-            DigestAlgorithm(name),
-            username=self._username,
+            DigestAlgorithm(given.get("algorithm", "MD5").upper()),
+            username=expected.username,
             realm=self._realm,
             password=self._password,
-            method=method,
+            method=expected.method,
             given=given,
         )
-        return hmac.compare_digest(wanted, given.get("response", "").lower())
+        if not hmac.compare_digest(wanted.encode(), given.get("response", "").lower().encode("utf-8", "replace")):
+            return Judgement(Proof.WRONG, "the digest response does not prove the password")
+        return Judgement(Proof.GOOD if self._counts(given, now) else Proof.STALE)
+
+    def _unfit(self, given: dict[str, str], expected: Expected) -> str:
+        """What is wrong before any hash is made; empty: nothing."""
+        algorithm = given.get("algorithm", "MD5").upper()
+        if algorithm not in set(self._algorithms):
+            return f"the digest algorithm is {algorithm}, offered are {', '.join(self._algorithms)}"
+        if given.get("username") != expected.username:
+            return f"the digest user is '{given.get('username', '')}', expected '{expected.username}'"
+        if given.get("qop", "auth") != "auth":
+            return f"the digest qop is '{given['qop']}', offered is 'auth'"
+        return "" if "nonce" in given else "the digest has no nonce"
+
+    def _counts(self, given: dict[str, str], now: float) -> bool:
+        """Whether the nonce holds and its count has risen (RFC 7616 section 3.4); takes note of the count."""
+        nonce = self._nonces.get(given["nonce"])
+        if nonce is None or nonce.ends_at <= now:
+            return False
+        if not given.get("qop"):
+            return True
+        try:
+            count = int(given.get("nc", ""), 16)
+        except ValueError:
+            return False
+        if count <= nonce.count:
+            return False
+        nonce.count = count
+        return True
+
+
+def _user_of(uri: str) -> str:
+    """The user of a SIP URI, as E.164 when it is a number; parameters are left out."""
+    _, _, rest = uri.partition(":")
+    return in_e164(unquote(rest.partition("@")[0].partition(";")[0]))

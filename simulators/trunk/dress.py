@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harness.trace import decode_octets
 from simulators.trunk.header_rules import fill
 from simulators.trunk.message import SipMessage, parameter
 from simulators.trunk.profile import Profile
+from simulators.trunk.sdp import without_ear
 
 _ALLOW_IN_RESPONSES_TO = frozenset({"INVITE", "OPTIONS"})
 
@@ -50,6 +52,12 @@ def dress_for_customer(message: SipMessage, profile: Profile) -> None:
     message.remove("Server")
     if _says_what_it_can(message):
         message.set("Allow", ", ".join(profile.headers.allow))
+
+
+def deafen(message: SipMessage) -> None:
+    """Have the PBX send the customer's media where nobody listens; changes ``message`` in place."""
+    if message.body and message.get("Content-Type").strip().lower().startswith("application/sdp"):
+        message.body = without_ear(decode_octets(message.body)).encode("utf-8", "surrogateescape")
 
 
 def _says_what_it_can(message: SipMessage) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from harness.trace import SipTraceEntry, SipTraceWriter, decode_octets
-from simulators.trunk.dress import dress, dress_for_customer
+from simulators.trunk.dress import deafen, dress, dress_for_customer
 from simulators.trunk.header_rules import HeaderRule, RuleDirection, apply_rules
 from simulators.trunk.message import (
     MalformedMessageError,
@@ -59,6 +59,9 @@ class Core(Protocol):
 
     def values_of(self, call_id: str) -> Mapping[str, str]:
         """Placeholders' values in the call that has this Call-ID on the PBX's side."""
+
+    def is_deaf(self, call_id: str) -> bool:
+        """Whether the customer of that call hears nothing, since what the PBX sends is lost."""
 
 
 class Trace:
@@ -178,6 +181,8 @@ class EdgeSide:
         if self._leg is Leg.PBX:
             values = self._core.values_of(message.get("Call-ID"))
             dress(message, self._profile, values)
+            if self._core.is_deaf(message.get("Call-ID")):
+                deafen(message)
             apply_rules(self.rules, RuleDirection.TO_PBX, message, values)
         else:
             dress_for_customer(message, self._profile)

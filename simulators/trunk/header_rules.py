@@ -31,8 +31,14 @@ PLACEHOLDERS = {
     "business_digits": "the business number without `+`",
     "duration_s": "how long the call has been connected, in whole s; empty before",
     "profile_name": "the customer's WhatsApp profile name",
+    "user_id": "the customer's business-scoped user id, as WhatsApp's platform tells it",
+    "button_payload": "the payload of the call button that the customer tapped",
+    "link_payload": "the `biz_payload` of the deep link that the customer opened",
+    "context": "what the business's backend wants the PBX to know, when the customer is called first",
 }
 """What may stand in braces in a template, and what it becomes; empty when a call does not have it."""
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 REQUEST_URI = "Request-URI"
 """Stands for the URI of the request line in rules with the actions ``set`` and ``replace``."""
@@ -138,10 +144,18 @@ def parse_rules(text: str, where: str = "header rules") -> tuple[HeaderRule, ...
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """The template with its placeholders replaced; those without a value become empty."""
+    """The template with its placeholders replaced; those without a value become empty.
+
+    Values may come from anybody (a payload, a profile name): no control character of theirs gets into a header.
+    """
     if "{" not in template:
         return template
-    return template.format_map({name: values.get(name, "") for name in PLACEHOLDERS})
+    return template.format_map({name: without_controls(values.get(name, "")) for name in PLACEHOLDERS})
+
+
+def without_controls(text: str) -> str:
+    """``text`` for a header: a space for every control character (RFC 3261 section 25.1: TEXT-UTF8-TRIM)."""
+    return _CONTROLS.sub(" ", text)
 
 
 def apply_rules(

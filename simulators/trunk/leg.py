@@ -73,6 +73,8 @@ class LegUserAgent(UA):
             nh_address=next_hop,
         )
         self.leg = leg
+        self.invited = next_hop is None
+        """Whether the far end called us."""
         self.lContact = contact
         self.cause: Signal | None = None
         """What the far end did to end the leg; None while it did nothing."""
@@ -87,6 +89,17 @@ class LegUserAgent(UA):
     def answered(self) -> bool:
         """Whether a 2xx to the first INVITE went or came."""
         return self._answered or self.connect_ts is not None
+
+    @property
+    def waits_for_answer(self) -> bool:
+        """Whether the far end's 200 brought an offer, and its ACK waits for the answer to it."""
+        return self.pending_tr is not None
+
+    def belong_to(self, listener: LegListener, contact: SipContact) -> None:
+        """Go on as a leg of another listener, under another Contact: an INVITE has become a call."""
+        self._listener = listener
+        self.event_cb = listener.happened
+        self.lContact = contact
 
     # What comes from the far end.
 

@@ -14,9 +14,10 @@ from harness.child import Channel, ParentGone, is_stop
 from harness.errors import HarnessMisuse, TrunkproofError
 from harness.messages import Event, Request
 from harness.trace import SipTraceWriter
-from simulators.trunk.core import Places, TrunkCore
+from simulators.trunk.core import TrunkCore
 from simulators.trunk.edge import PBX_WIRES, Edge
 from simulators.trunk.header_rules import parse_rules
+from simulators.trunk.policy import PolicyClient
 from simulators.trunk.profile import Profile, load_profile
 from simulators.trunk.protocol import (
     CustomerOffline,
@@ -28,6 +29,7 @@ from simulators.trunk.protocol import (
     TrunkConfig,
     WhereCustomersCall,
 )
+from simulators.trunk.switchboard import Places
 
 GOODBYE_S = 1.5
 """How long calls that are ended by Stop may take to say so."""
@@ -52,12 +54,17 @@ class _Trunk:
         self._stopped = asyncio.Event()
         self._parent_gone = False
         self._no_calls = asyncio.Event()
+        self._platform: PolicyClient | None = None
 
     async def live(self) -> None:
         loop = asyncio.get_running_loop()
         transport = self._transport()
         pbx = await self._resolve_pbx(loop)
         self._core = TrunkCore(self._config, self._profile, self._emit)
+        if self._config.policy_socket:
+            self._platform = PolicyClient(
+                self._config.policy_socket, ordered=self._core.order, end_ordered=self._core.end_order
+            )
         self._edge = Edge(self._profile, SipTraceWriter(Path(self._config.trace)), self._core)
         try:
             await self._edge.start(
@@ -70,7 +77,9 @@ class _Trunk:
                 pbx_name=self._config.pbx_host,
                 pbx_transport=transport,
             )
-            self._core.start(places, self._edge.customer.send, self._edge.pbx.send)
+            self._core.start(places, self._edge.customer.send, self._edge.pbx.send, self._platform)
+            if self._platform is not None:
+                await self._platform.start()
             loop.add_reader(self._channel.fileno(), self._readable)
             self._channel.ready()
             self._keep_alive(loop)
@@ -78,6 +87,8 @@ class _Trunk:
             loop.remove_reader(self._channel.fileno())
             await self._say_goodbye()
         finally:
+            if self._platform is not None:
+                await self._platform.close()
             self._core.close()
             await self._edge.close()
 
@@ -97,8 +108,8 @@ class _Trunk:
         return str(found[0][4][0]), port
 
     async def _say_goodbye(self) -> None:
+        self._core.hang_up_all("the trunk was stopped")
         if self._core.open_calls():
-            self._core.hang_up_all("the trunk was stopped")
             loop = asyncio.get_running_loop()
             deadline = loop.time() + GOODBYE_S
             while self._core.open_calls() and loop.time() < deadline:

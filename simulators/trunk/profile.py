@@ -117,9 +117,16 @@ class HeadersTable(Table):
     (`outgoing:{wacid}`, Meta's SIP page) is not kept (as Gupshup documents); 8x8's form is assumed."""
     max_forwards: int = Field(default=70, ge=1, le=255)
     """Max-Forwards of the INVITE (RFC 3261 section 8.1.1.6)."""
-    extra: dict[HeaderName, Template] = Field(default={})
-    """Further headers of the INVITE, name to template, such as `x-wa-meta-wacid = "{wacid}"`. Whether
-    8x8 passes any of Meta's headers is not documented."""
+    extra: dict[HeaderName, Template] = Field(
+        default={
+            "x-wa-meta-wacid": "{wacid}",
+            "x-wa-meta-cta-payload": "{button_payload}{context}",
+            "x-wa-meta-deeplink-payload": "{link_payload}",
+        }
+    )
+    """Further headers of the INVITE, name to template; one that comes out empty is left out. Meta has
+    `x-wa-meta-wacid` and the payloads of call buttons and deep links (Meta's SIP page); whether 8x8 passes them
+    on is not documented, nor by which header the context of a call that its API has started gets to the PBX."""
 
 
 class MediaTable(Table):
@@ -186,8 +193,12 @@ class SecurityTable(Table):
     answer_challenges: bool = True
     """Answer a 401 or 407 of the PBX with the target's credentials, as Meta does (Meta's SIP page).
     8x8's is not published."""
-    challenge_pbx: bool = False
-    """Challenge INVITEs of the PBX with 407, as Meta does (Meta's SIP page). 8x8's is not published."""
+    challenge_pbx: bool = True
+    """Challenge INVITEs of the PBX with 407, as Meta does (Meta's SIP page), when the target has a
+    `digest_password`. The user is the target's `digest_username` or, without one, the calling business
+    number without `+` (Meta's SIP page). 8x8's is not published."""
+    wrong_credentials_code: RefusalCode = 403
+    """What wrong credentials get (Meta's troubleshooting page: 403 for an invalid digest)."""
     algorithms: list[DigestAlgorithm] = Field(default=[DigestAlgorithm.SHA_256, DigestAlgorithm.MD5], min_length=1)
     """Algorithms in the challenge, each in a header of its own (RFC 8760). Meta's samples have MD5, a
     client was seen to use SHA-256."""
@@ -196,17 +207,26 @@ class SecurityTable(Table):
 
 
 class BusinessCallsTable(Table):
-    """Calls that the PBX starts. 8x8 describes none (there, the customer is called first and then the
-    PBX gets an INVITE), but says to treat the trunk like any other."""
+    """Calls to customers. Those that the PBX starts are Meta's way; 8x8 describes none (there, the customer is
+    called first and then the PBX gets an INVITE), but says to treat the trunk like any other."""
 
     accept: bool = True
     """Whether INVITEs of the PBX are taken at all. Assumed: 8x8 gives it at onboarding."""
     not_accepted_code: RefusalCode = 403
     """What they get when not."""
     unknown_customer_code: RefusalCode = 404
-    """For a number that is no customer (8x8's table of SIP codes: 404)."""
+    """For a number that is no customer, when no platform was asked (8x8's table of SIP codes: 404)."""
     offline_customer_code: RefusalCode = 480
     """For a customer who cannot be reached (8x8's table of SIP codes; Meta's troubleshooting page: 480)."""
+    declined_code: RefusalCode = 486
+    """For a customer who declines (Meta's troubleshooting page)."""
+    declined_text: str = "User declined the call"
+    """Reason phrase of it (Meta's troubleshooting page)."""
+    no_decision_code: RefusalCode = 503
+    """When WhatsApp's platform does not decide in time (Meta's troubleshooting page: 503, generic internal)."""
+    pbx_answer_s: float = Field(default=30.0, gt=0, le=30)
+    """When the customer was called first: how long the PBX may take to answer, in s, while the customer hears
+    silence. At most 30 s, since a phone waits 32 s for the ACK (RFC 3261 section 13.3.1.4). 8x8's is assumed."""
 
 
 class Profile(Table):

@@ -18,6 +18,11 @@ _PAYLOAD_ATTRIBUTE = re.compile(r"^a=(?:rtpmap|fmtp|rtcp-fb):(\d+)[ \t]", re.IGN
 _AUDIO = re.compile(r"^m=audio (\d+) (\S+) (.+)$")
 _PTIME = re.compile(r"^a=(?:max)?ptime:")
 
+DISCARD_PORT = 9
+"""Where nobody listens (RFC 863; unused for media by RFC 8866 section 5.7)."""
+
+_WAYS = re.compile(r"^a=(?:rtcp:|rtcp-mux|candidate:|end-of-candidates|ice-)")
+
 
 class NoCommonCodecError(Exception):
     """An offer has no codec left that the trunk carries: 488 (RFC 3261 section 21.4.26)."""
@@ -40,13 +45,45 @@ def shape_offer(sdp: str, policy: SdpPolicy) -> str:
 
     Streams other than audio stay as they are.
     """
-    lines = [line for line in sdp.replace("\r\n", "\n").split("\n") if line]
-    starts = [n for n, line in enumerate(lines) if line.startswith("m=")] + [len(lines)]
-    shaped = lines[: starts[0]]
-    for start, end in pairwise(starts):
-        section = lines[start:end]
+    shaped, *media = _sections(sdp)
+    for section in media:
         shaped += _shape_audio(section, policy) if section[0].startswith("m=audio ") else section
     return "\r\n".join(shaped) + "\r\n"
+
+
+def _sections(sdp: str) -> list[list[str]]:
+    """The session's lines, then those of each medium."""
+    lines = [line for line in sdp.replace("\r\n", "\n").split("\n") if line]
+    starts = [n for n, line in enumerate(lines) if line.startswith("m=")] + [len(lines)]
+    return [lines[: starts[0]], *(lines[start:end] for start, end in pairwise(starts))]
+
+
+def without_ear(sdp: str) -> str:
+    """An SDP whose audio, and the RTCP of it, nobody receives: what is sent there is lost on the way."""
+    first, *media = _sections(sdp)
+    lines = first
+    for section in media:
+        lines += _deaf(section) if section[0].startswith("m=audio ") else section
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _deaf(section: list[str]) -> list[str]:
+    match = _AUDIO.match(section[0])
+    if match is None or match.group(1) == "0":
+        return section
+    _, protocol, payloads = match.groups()
+    kept = [line for line in section[1:] if not _WAYS.match(line)]
+    # Without the attribute RTCP goes to the next port (RFC 3605).
+    return [f"m=audio {DISCARD_PORT} {protocol} {payloads}", *kept, f"a=rtcp:{DISCARD_PORT}"]
+
+
+def rejecting(offer: str) -> str:
+    """An answer that takes none of the offer's streams (RFC 3264 section 6)."""
+    lines = ["v=0", "o=- 0 0 IN IP4 0.0.0.0", "s=-", "c=IN IP4 0.0.0.0", "t=0 0"]
+    for section in _sections(offer)[1:]:
+        medium, _, rest = section[0].partition(" ")
+        lines.append(f"{medium} 0 {rest.partition(' ')[2]}")
+    return "\r\n".join(lines) + "\r\n"
 
 
 def _shape_audio(section: list[str], policy: SdpPolicy) -> list[str]:

@@ -56,3 +56,21 @@ def quotable(display_name: str) -> str:
     """A display name for between quotes (RFC 3261 section 25.1: quoted-pair), control characters left out."""
     plain = "".join(char for char in display_name if char >= " " and char != "\x7f")
     return plain.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def unquoted(name: str) -> str:
+    """A display name without the quoted-pairs of its header (RFC 3261 section 25.1)."""
+    plain, escaped = [], False
+    for char in name:
+        if char == "\\" and not escaped:
+            escaped = True
+            continue
+        plain.append(char)
+        escaped = False
+    return "".join(plain)
+
+
+def as_received(text: str) -> str:
+    """A header's text that sippy has kept, as it came; octets that are not UTF-8 become U+FFFD."""
+    octets = text.translate(_SHOW).encode("utf-8", "surrogateescape")
+    return octets.decode("utf-8", "replace")

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from sip_peer import SDP
 
 from harness.wacid import make_wacid
-from simulators.trunk.digest import Challenger, DigestAlgorithm, parse_parameters, response_of
 from simulators.trunk.framing import FramingError, StreamFramer
 from simulators.trunk.message import MalformedMessageError, SipMessage, check_headers, parameter, parse, salvage
 from simulators.trunk.numbers import NumberFormat, formatted, in_e164, spellings
-from simulators.trunk.sdp import NoCommonCodecError, SdpPolicy, shape_offer
+from simulators.trunk.sdp import NoCommonCodecError, SdpPolicy, rejecting, shape_offer, without_ear
 from simulators.trunk.sippy_text import for_sippy, from_sippy, quotable
 
 BODIES = st.binary(max_size=200)
@@ -119,41 +118,6 @@ def test_wacid_has_both_numbers() -> None:
     assert wacid != make_wacid("+34600111222", "+442079460100")
 
 
-def test_digest_example_of_rfc_7616() -> None:
-    given = {
-        "nonce": "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",
-        "uri": "/dir/index.html",
-        "nc": "00000001",
-        "cnonce": "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
-        "qop": "auth",
-    }
-    who = {"username": "Mufasa", "realm": "http-auth@example.org", "password": "Circle of Life", "method": "GET"}
-    assert response_of(DigestAlgorithm.MD5, **who, given=given) == "8ca523f5e9506fed4657c9700eebdbec"
-    assert (
-        response_of(DigestAlgorithm.SHA_256, **who, given=given)
-        == "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"
-    )
-
-
-def test_challenges_expire_and_are_bound_to_method_and_user() -> None:
-    challenger = Challenger("r", "u", "p", (DigestAlgorithm.MD5,))
-    given = parse_parameters(challenger.challenges(now=100.0)[0]) | {"uri": "sip:x"}
-    given.pop("qop")
-    proof = response_of(DigestAlgorithm.MD5, username="u", realm="r", password="p", method="INVITE", given=given)
-    value = f'Digest username="u",realm="r",nonce="{given["nonce"]}",uri="sip:x",response="{proof}"'
-    assert challenger.accepts(value, "INVITE", now=101.0)
-    assert not challenger.accepts(value, "BYE", now=101.0)
-    assert not challenger.accepts(value.replace('"u"', '"v"'), "INVITE", now=101.0)
-    assert not challenger.accepts(value, "INVITE", now=1000.0)
-
-
-@given(st.text(max_size=200))
-def test_any_authorization_is_judged(text: str) -> None:
-    challenger = Challenger("r", "u", "p", tuple(DigestAlgorithm))
-    assert not challenger.accepts(text, "INVITE", now=0.0)
-    assert not challenger.accepts(f"Digest {text}", "INVITE", now=0.0)
-
-
 POLICY = SdpPolicy(codecs=("opus", "pcma"), reorder=True, event_clocks=(8000,), ptime_ms=20)
 
 
@@ -186,3 +150,28 @@ def test_display_names_can_be_quoted(name: str) -> None:
     quoted = quotable(name)
     assert not any(char < " " for char in quoted)
     assert quoted.replace("\\\\", "").replace('\\"', "").count('"') == 0
+
+
+def test_audio_that_nobody_receives() -> None:
+    deaf = without_ear(SDP.replace("a=sendrecv", "a=rtcp:40001 IN IP4 127.0.12.9\r\na=rtcp-mux\r\na=sendrecv"))
+    assert "m=audio 9 RTP/AVP 96 0 8 9 120\r\n" in deaf
+    assert deaf.endswith("a=sendrecv\r\na=rtcp:9\r\n")
+    assert deaf.count("a=rtcp") == 1
+    assert without_ear(SDP.replace("m=audio 40000", "m=audio 0")) == SDP.replace("m=audio 40000", "m=audio 0")
+
+
+def test_only_the_audio_stream_loses_its_ear() -> None:
+    video = "m=video 50000 RTP/AVP 97\r\na=rtcp:50001\r\n"
+    deaf = without_ear(SDP + video)
+    assert deaf.endswith("a=rtcp:9\r\n" + video)
+
+
+def test_answer_that_rejects_every_stream() -> None:
+    answer = rejecting(SDP + "m=video 50000 RTP/AVP 97 98\r\n")
+    assert answer.endswith("m=audio 0 RTP/AVP 96 0 8 9 120\r\nm=video 0 RTP/AVP 97 98\r\n")
+
+
+@given(st.text(max_size=300))
+def test_any_text_can_be_deafened_and_rejected(text: str) -> None:
+    without_ear(text)
+    assert rejecting(text).startswith("v=0\r\n")

@@ -217,35 +217,6 @@ def test_business_calls_that_the_trunk_refuses(rig: RigMaker) -> None:
     assert r.count(CallStarted) == 0
 
 
-@pytest.mark.parametrize("algorithm", list(DigestAlgorithm))
-def test_challenge_of_the_trunk(rig: RigMaker, algorithm: DigestAlgorithm) -> None:
-    r = rig("security.challenge_pbx = true", digest_username="pbx", digest_password="pw")
-    first = r.pbx.invite(BUSINESS, CUSTOMER)
-    r.pbx.send(first)
-    challenge = r.pbx.response(407)
-    offered = [parse_parameters(value) for value in challenge.values("Proxy-Authenticate")]
-    assert [given["algorithm"] for given in offered] == ["SHA-256", "MD5"]
-    r.pbx.acknowledge(first, challenge)
-    assert r.count(Refused) == 0
-    for password, code in (("wrong", 407), ("pw", 180)):
-        given = next(given for given in offered if given["algorithm"] == algorithm)
-        given |= {"uri": f"sip:{CUSTOMER}@x", "nc": "00000001", "cnonce": "c", "qop": "auth"}
-        proof = response_of(
-            algorithm, username="pbx", realm=given["realm"], password=password, method="INVITE", given=given
-        )
-        value = (
-            f'Digest username="pbx", realm="{given["realm"]}", nonce="{given["nonce"]}", uri="{given["uri"]}", '
-            f'response="{proof}", algorithm={algorithm}, qop=auth, nc=00000001, cnonce="c"'
-        )
-        r.pbx.send(r.pbx.invite(BUSINESS, CUSTOMER, extra={"Proxy-Authorization": value}))
-        if code == 180:
-            r.phone.answer(r.phone.request("INVITE"), 180, "Ringing")
-        r.pbx.response(code)
-    # The answer may be here before the event of the one that was refused.
-    r.trunk.wait_for(Refused, timeout_s=2)
-    assert r.count(Refused) == 1
-
-
 # What is not SIP
 
 

@@ -134,6 +134,10 @@ def changed(changes: str) -> str:
     for line in ["keep_alive.interval_s = 0", *changes.strip().splitlines()]:
         path, _, value = (part.strip() for part in line.partition("="))
         table, _, key = path.rpartition(".")
+        if path == "headers.extra":
+            before, _, after = text.partition("[headers.extra]")
+            text = f"{before}extra = {value}\n\n[{after.partition('[')[2]}"
+            continue
         head, section, rest = text.partition(f"[{table}]") if table else ("", "", text)
         lines = rest.splitlines(keepends=True)
         at = next(n for n, old in enumerate(lines) if old.split("=")[0].strip() == key)

@@ -1,0 +1,115 @@
+"""Who gets as far as a call: refusals that need no platform (source, digest, methods outside of calls)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sippy.SipGenericHF import SipGenericHF
+from sippy.SipHeader import SipHeader
+
+from harness.messages import Event
+from simulators.trunk.digest import Challenger, Expected, Proof
+from simulators.trunk.header_rules import without_controls
+from simulators.trunk.numbers import in_e164
+from simulators.trunk.profile import Profile
+from simulators.trunk.protocol import Refused
+from simulators.trunk.reasons import reason_of
+
+Answer = list[Any]
+"""What sippy's transaction layer wants for a request that is answered at once."""
+
+
+class Gate:
+    """Answers requests that start no call. ``domain`` is who warns (RFC 3261 section 20.43)."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        domain: str,
+        *,
+        accepted_addresses: frozenset[str],
+        challenger: Challenger | None,
+        digest_user: Callable[[str], str],
+        refusal_code: Callable[[str], int],
+        emit: Callable[[Event], None],
+        at: Callable[[], float],
+    ) -> None:
+        self._profile = profile
+        self._domain = domain
+        self._accepted = accepted_addresses
+        self._challenger = challenger
+        self._digest_user = digest_user
+        self._refusal_code = refusal_code
+        self._emit = emit
+        self._at = at
+
+    def not_a_new_call(self, request: Any) -> Answer | None:
+        """The answer to a request that starts no call, None for an INVITE that does."""
+        method = request.getMethod()
+        if request.getHFBody("to").getTag() is not None:
+            return plain_answer(request, 481)
+        if method == "INVITE":
+            return None
+        return plain_answer(request, 200 if method == "OPTIONS" else self._refusal_code(method))
+
+    def stranger(self, request: Any) -> Answer | None:
+        """The answer to a request that does not come from the PBX; None when it does."""
+        security = self._profile.security
+        source = request.getSource()
+        if not security.check_source or source[0] in self._accepted:
+            return None
+        if request.getMethod() == "INVITE":
+            return self.refused(request, security.stranger_code, f"{source[0]} is not the PBX's address")
+        return plain_answer(request, security.stranger_code)
+
+    def unproven(self, request: Any) -> Answer | None:
+        """The answer to an INVITE of the PBX whose credentials are missing or wrong; None when they are right."""
+        if self._challenger is None:
+            return None
+        called = request.getRURI().username or ""
+        business = in_e164(request.getHFBody("from").getUrl().username or "")
+        given = [str(header.body) for header in request.getHFs("proxy-authorization")]
+        expected = Expected(method="INVITE", username=self._digest_user(business), called=called)
+        judgement = self._challenger.judge(given, expected, self._at())
+        if judgement.proof is Proof.GOOD:
+            return None
+        if judgement.proof is Proof.WRONG:
+            code = self._profile.security.wrong_credentials_code
+            return self.refused(request, code, judgement.why, judgement.phrase)
+        answer = plain_answer(request, 407)
+        for value in self._challenger.challenges(self._at(), stale=judgement.proof is Proof.STALE):
+            body = SipGenericHF(value, "Proxy-Authenticate")
+            answer[0].appendHeader(SipHeader(name="Proxy-Authenticate", body=body))
+        return answer
+
+    def refused(self, request: Any, code: int, why: str, phrase: str = "") -> Answer:
+        """Refuse an INVITE: ``why`` in Warning, ``phrase`` (or the code's own) in the status line."""
+        self.note_refusal(request, code, why, phrase)
+        answer = request.genResponse(code, without_controls(phrase) or reason_of(code))
+        answer.appendHeader(self.warning(why))
+        return [answer, None, None]
+
+    def note_refusal(self, request: Any, code: int, why: str, phrase: str = "") -> None:
+        """Tell the harness that an INVITE was refused."""
+        source = request.getSource()
+        self._emit(
+            Refused(
+                at=self._at(),
+                source=f"{source[0]}:{source[1]}",
+                code=code,
+                reason=why,
+                called=request.getRURI().username or "",
+                caller=request.getHFBody("from").getUrl().username or "",
+                text=without_controls(phrase) or reason_of(code),
+            )
+        )
+
+    def warning(self, why: str) -> SipHeader:
+        """``Warning: 399 …`` (miscellaneous warning)."""
+        quoted = without_controls(why).replace("\\", "\\\\").replace('"', '\\"')
+        return SipHeader(name="Warning", body=SipGenericHF(f'399 {self._domain} "{quoted}"', "Warning"))
+
+
+def plain_answer(request: Any, code: int) -> Answer:
+    return [request.genResponse(code, reason_of(code)), None, None]
