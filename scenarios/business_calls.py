@@ -131,11 +131,17 @@ def final_answers(scene: Scene, customer: Customer) -> list[FinalAnswer]:
     return list(found.values())
 
 
+def answers_to_latest(scene: Scene, customer: Customer) -> list[FinalAnswer]:
+    """Final answers since an agent had a call last; waits for the first of them."""
+    since = scene.last_agent.began_at
+    return eventually(lambda: [a for a in final_answers(scene, customer) if a.at >= since], bool, RING_S)
+
+
 def pbx_is_told(scene: Scene, customer: Customer) -> FinalAnswer:
-    """The latest final answer to the PBX's INVITE for a customer. Raises PbxFault when the PBX did not call."""
-    answers = eventually(lambda: final_answers(scene, customer), bool, RING_S)
+    """The first final answer to the latest INVITE of the PBX for a customer. Raises PbxFault when there is none."""
+    answers = answers_to_latest(scene, customer)
     if answers:
-        return answers[-1]
+        return answers[0]
     if not scene.trunk_invites(to_pbx=False):
         raise scene.fault(f"the PBX sent no INVITE for {customer.label} to the trunk within {RING_S:g} s")
     raise Inconclusive(f"the trunk has not answered the PBX's INVITE for {customer.label} within {RING_S:g} s")
@@ -165,8 +171,8 @@ def call_is_refused(scene: Scene, customer: Customer, reasons: tuple[Refusal, ..
 
 
 def no_further_try(scene: Scene, customer: Customer) -> None:
-    """The PBX sends no further INVITE for the customer after the trunk's final answer, or after the call."""
-    answers = eventually(lambda: final_answers(scene, customer), bool, RING_S)
+    """For ``no_retry_s`` after the trunk's final answer the PBX sends no further INVITE for the customer."""
+    answers = answers_to_latest(scene, customer)
     if not answers:
         raise HarnessMisuse("the PBX has not called the customer in this scenario, so it cannot try again")
     first = answers[0]
@@ -182,7 +188,8 @@ def no_further_try(scene: Scene, customer: Customer) -> None:
             known.add(key)
         return late
 
-    again = eventually(tries, bool, scene.testbed.target.deadlines.no_retry_s)
+    watched_s = first.at + scene.testbed.target.deadlines.no_retry_s - monotonic()
+    again = eventually(tries, bool, max(watched_s, 0.0))
     if again:
         raise scene.fault(
             f"the PBX called {customer.label} again {again[0].at - first.at:.1f} s after {first}; "

@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import HarnessMisuse, Inconclusive, PbxFault
 from harness.trace import SipTraceEntry
-from scenarios import checks
+from scenarios import business_calls, checks
 from scenarios.business_calls import call_is_refused, final_answers, no_further_try, pbx_is_told_code
 from simulators.whatsapp.refusals import Refusal
 from tests.scenarios.stand_ins import FakeClock, small_target
@@ -48,6 +48,7 @@ def scene(*messages: SipTraceEntry) -> SimpleNamespace:
         trunk_invites=invites,
         fault=lambda reason, stall_s=0.0: PbxFault(reason, stall_s=stall_s),
         note=lambda text: None,
+        last_agent=SimpleNamespace(began_at=0.5),
     )
 
 
@@ -63,9 +64,10 @@ REFUSED = (*CHALLENGED, answer(1.4, 403, NO_PERMISSION, sequence=2))
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    clock = FakeClock()
+    clock = FakeClock(now=1.4)
     monkeypatch.setattr(checks, "monotonic", clock.monotonic)
     monkeypatch.setattr(checks, "sleep", clock.sleep)
+    monkeypatch.setattr(business_calls, "monotonic", clock.monotonic)
     return clock
 
 
@@ -103,7 +105,7 @@ def test_another_code() -> None:
 
 def test_no_invite_after_the_refusal_is_fine(clock: FakeClock) -> None:
     no_further_try(scene(*REFUSED), CUSTOMER)  # type: ignore[arg-type]
-    assert sum(clock.sleeps) >= small_target().deadlines.no_retry_s
+    assert clock.now >= 1.4 + small_target().deadlines.no_retry_s
 
 
 @pytest.mark.parametrize("again", [invite(2.0, call_id="2@pbx"), invite(2.0, sequence=3)])
@@ -114,6 +116,13 @@ def test_a_new_invite_after_the_refusal_is_a_fault(again: SipTraceEntry) -> None
 
 def test_a_repeated_invite_and_one_inside_the_dialog_are_no_new_tries() -> None:
     no_further_try(scene(*REFUSED, invite(2.0, sequence=2), invite(2.1, sequence=3, tag=";tag=t")), CUSTOMER)  # type: ignore[arg-type]
+
+
+def test_an_earlier_calls_answer_is_not_the_latest_ones() -> None:
+    here = scene(*REFUSED)
+    here.last_agent.began_at = 1.5
+    with pytest.raises(Inconclusive, match="has not answered"):
+        pbx_is_told_code(here, CUSTOMER, 403)  # type: ignore[arg-type]
 
 
 def test_nothing_can_be_tried_again_that_was_not_tried() -> None:
