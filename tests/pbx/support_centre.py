@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -9,6 +10,9 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import TypeVar
 
+import numpy as np
+
+from harness.audio.wav import GrowingWav
 from harness.messages import Event
 from harness.process import Simulator
 from harness.target import load_target
@@ -22,6 +26,7 @@ from simulators.phones.protocol import (
     CallEnded,
     CallIncoming,
     HangUp,
+    MediaActive,
     PhonesConfig,
     PhoneSettings,
     PlaceCall,
@@ -33,7 +38,12 @@ from simulators.phones.protocol import (
 from simulators.trunk.message import SipMessage
 from tests.trunk.sip_peer import SipPeer
 
+_BENIGN = re.compile(r"Session already DISCONNECTED")
+"""A caller who hangs up while the PBX is about to do so."""
+
 DEADLINE_S = 8.0
+SOUND = 0.01
+"""Amplitude of what is no silence, full scale being 1."""
 SIP_PORT = 5060
 CUSTOMER = "+34612345678"
 E = TypeVar("E", bound=Event)
@@ -87,6 +97,16 @@ class SupportCentre:
         assert eventually(lambda: self.adapter.agent_available(extension))
         return phone
 
+    def customer(self) -> str:
+        """A customer's phone that calls as the trunk does, by one of its addresses; its name."""
+        phone = f"customer-{next(self._numbers)}"
+        settings = PhoneSettings(
+            phone=phone, address=self.target.trunk.addresses[-1], user=CUSTOMER, domain=self.target.pbx.host
+        )
+        self.agents.call(SwitchOn(settings=settings))
+        self._phones.append(phone)
+        return phone
+
     def calls(self, phone: str, number: str = CUSTOMER) -> str:
         """The agent dials; the call's name."""
         call = f"call-{next(self._numbers)}"
@@ -113,11 +133,15 @@ class SupportCentre:
             kind, lambda e: getattr(e, "phone", "") == phone, timeout_s=DEADLINE_S, since=self._mark
         )
 
+    def events(self, kind: type[E], phone: str) -> list[E]:
+        """All events of a kind at a phone so far."""
+        return [e for e in self.agents.events(self._mark) if isinstance(e, kind) and getattr(e, "phone", "") == phone]
+
     def ended(self, phone: str) -> CallEnded:
         return self.event(CallEnded, phone)
 
     def rang(self, phone: str) -> bool:
-        return any(isinstance(e, CallIncoming) and e.phone == phone for e in self.agents.events(self._mark))
+        return bool(self.events(CallIncoming, phone))
 
     @contextmanager
     def trunk(self, address: str = "") -> Iterator[SipPeer]:
@@ -141,9 +165,9 @@ class SupportCentre:
             peer.close()
 
     @contextmanager
-    def customer_calls(self, called: str, headers: dict[str, str] | None = None) -> Iterator[SipMessage]:
+    def customer_calls(self, called: str, headers: dict[str, str], address: int = 0) -> Iterator[SipMessage]:
         """A call by the trunk that the PBX has answered; the answer. It is hung up at the end."""
-        with self.trunk() as trunk:
+        with self.trunk(self.target.trunk.addresses[address]) as trunk:
             invite = trunk.invite(CUSTOMER, called, extra=headers)
             trunk.send(invite)
             answer = trunk.response(200, timeout_s=DEADLINE_S)
@@ -178,6 +202,18 @@ def open_centre(directory: Path, twin: str | None = None) -> Iterator[SupportCen
             agents.stop()
     finally:
         pbx.stop()
+
+
+def complaints(directory: Path) -> list[str]:
+    """What the PBX complained of, once it has been stopped."""
+    log = (directory / "pbx" / "log" / "messages.log").read_text()
+    return [line for line in log.splitlines() if re.search(r"\b(WARNING|ERROR)\b", line) and not _BENIGN.search(line)]
+
+
+def hears_something(media: MediaActive) -> bool:
+    """Whether what a phone hears is more than silence."""
+    recording = GrowingWav(Path(media.recording), media.sample_rate_hz)
+    return eventually(lambda: bool(np.abs(recording.read_new()).max(initial=0.0) > SOUND))
 
 
 def eventually(holds: Callable[[], object], within_s: float = DEADLINE_S) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from simulators.phones.protocol import CallConnected
 from simulators.trunk.digest import DigestAlgorithm, parse_parameters, response_of
 from simulators.trunk.message import SipMessage
-from tests.pbx.support_centre import CUSTOMER, SupportCentre, eventually, open_centre
+from tests.pbx.support_centre import CUSTOMER, SupportCentre, complaints, eventually, open_centre
 from tests.trunk.sip_peer import ANSWER_SDP, SipPeer
 
 pytest.importorskip("pjsua2")
@@ -26,8 +25,7 @@ def open_all_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SupportCe
     directory = tmp_path_factory.mktemp("centre")
     with open_centre(directory) as centre:
         yield centre
-    log = (directory / "pbx" / "log" / "messages.log").read_text()
-    assert [line for line in log.splitlines() if re.search(r"\bERROR\b", line)] == []
+    assert complaints(directory) == []
     kept = (directory / "pbx" / "etc" / "pjsip.conf").read_text()
     assert centre.target.trunk.digest_password.get_secret_value() not in kept
 
