@@ -12,6 +12,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -148,15 +149,14 @@ class Delivery:
                 client.stream("POST", due.url, content=due.body, headers=headers, timeout=None) as response,
             ):
                 return response.status_code
-        except (httpx.HTTPError, OSError) as none:
+        except (httpx.HTTPError, OSError, UnicodeError) as none:
             log.info("no answer from %s: %s", due.url, none or type(none).__name__)
             return NO_ANSWER
 
 
 def _check(url: str) -> None:
     try:
-        parts = httpx.URL(url)
-        sound = parts.scheme in ("http", "https") and bool(parts.host)
+        sound = httpx.URL(url).scheme in ("http", "https") and bool(urlsplit(url).hostname)
     except (httpx.InvalidURL, ValueError):
         sound = False
     if not sound:
