@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from harness.errors import TrunkproofError
@@ -40,8 +41,14 @@ class Channel:
     def fileno(self) -> int:
         return self._pipe.fileno()
 
-    def ready(self) -> None:
-        """Tell the harness that the sockets are bound and commands are taken."""
+    def ready(self, *, carries_calls: bool = True) -> None:
+        """Tell the harness that the sockets are bound and commands are taken.
+
+        From here on a process that carries calls goes before others; its start, which takes far more of the
+        processor than a call, does not.
+        """
+        if carries_calls:
+            take_precedence()
         self.emit(Ready())
 
     def receive(self, timeout_s: float = 0.0) -> Request | None:
@@ -87,7 +94,9 @@ def take_precedence() -> None:
     autogroups, as Linux has them, it counts among the processes of one session only.)
     """
     try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(CALLS_PRIORITY))
+        # Each thread has a priority of its own; those to come inherit it.
+        for thread in Path("/proc/self/task").iterdir():
+            os.sched_setscheduler(int(thread.name), os.SCHED_RR, os.sched_param(CALLS_PRIORITY))
     except OSError:
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, 0)
@@ -104,7 +113,6 @@ def main(arguments: list[str]) -> int:
     """``python -m harness.child module:function fd parent_pid``."""
     entry, descriptor, parent_pid = arguments
     _die_with_parent(int(parent_pid))
-    take_precedence()
     # Ctrl-C goes to the whole process group; the harness decides when a simulator ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe = Connection(socket.socket(fileno=int(descriptor)).detach())

@@ -67,7 +67,7 @@ class _Backend:
         try:
             self._server.start()
             loop.add_reader(self._channel.fileno(), self._readable)
-            self._channel.ready()
+            self._channel.ready(carries_calls=False)
             await self._stopped.wait()
             loop.remove_reader(self._channel.fileno())
         finally:

@@ -96,7 +96,7 @@ class _Process:
             working = loop.create_task(self._work())
             working.add_done_callback(lambda _: self._stopped.set())
             loop.add_reader(self._channel.fileno(), self._readable)
-            self._channel.ready()
+            self._channel.ready(carries_calls=False)
             await self._stopped.wait()
             loop.remove_reader(self._channel.fileno())
             working.cancel()
