@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
+from harness.errors import TrunkproofError
 from simulators.whatsapp.faces import cpaas, graph
 from simulators.whatsapp.faces.access import FaceSettings
 from simulators.whatsapp.faces.errors import FaceError, Problem, cpaas_error, graph_error, invalid
@@ -50,6 +52,8 @@ def make_app(platform: Platform, settings: FaceSettings) -> FastAPI:
     app.add_exception_handler(Refused, _say)
     app.add_exception_handler(RequestValidationError, _wrong_parameter)
     app.add_exception_handler(HTTPException, _no_route)
+    app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(TrunkproofError, _out_of_order)
     app.add_exception_handler(Exception, _out_of_order)
 
     def describe() -> dict[str, Any]:
@@ -85,8 +89,14 @@ async def _no_route(request: Request, error: Exception) -> JSONResponse:
     return _answer(request, FaceError(problem) if problem else invalid("", "The request cannot be read."), headers)
 
 
+async def _gone(_request: Request, _error: Exception) -> Response:
+    """Whoever went away while sending hears nothing of it."""
+    return Response(status_code=400)
+
+
 async def _out_of_order(request: Request, error: Exception) -> JSONResponse:
-    log.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
+    ours = isinstance(error, TrunkproofError)
+    log.error("%s %s: %s", request.method, request.url.path, error, exc_info=None if ours else error)
     return _answer(request, FaceError(Problem.OUT_OF_ORDER))
 
 
