@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from simulators.whatsapp.entry_points import DEFAULT_TEXT, ButtonKind
 from simulators.whatsapp.protocol import ChatMessage
-from simulators.whatsapp.service import PERMISSION_TEXT, Platform
+from simulators.whatsapp.service import Platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,9 @@ def send(platform: Platform, business: str, user: str, message: Outgoing) -> Cha
         case Text(text, template):
             return platform.send_text(business, user, text, template=template)
         case PermissionRequest(text, template):
-            return platform.request_permission(business, user, text or PERMISSION_TEXT, template=template)
+            if not text:
+                return platform.request_permission(business, user, template=template)
+            return platform.request_permission(business, user, text, template=template)
         case ButtonMessage():
             return platform.send_call_button(
                 business,
