@@ -87,7 +87,8 @@ class _Process:
             sip_password=self._config.sip_password,
             sip_hostname=self._config.sip_hostname,
         )
-        self._http = HttpServer(make_app(self._platform, settings), self._config.address, self._config.port)
+        app = make_app(self._platform, settings, self._emit)
+        self._http = HttpServer(app, self._config.address, self._config.port)
         try:
             if self._config.policy_socket:
                 await self._policy.start()

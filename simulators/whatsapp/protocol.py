@@ -226,3 +226,14 @@ class WebhookDelivered(Event):
     body: str
     status: int
     attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAnswered(Event):
+    """An HTTP request was answered with ``status``; ``code`` and ``text`` are the error's, 0 and empty without."""
+
+    method: str
+    path: str
+    status: int
+    code: int = 0
+    text: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -11,11 +12,14 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness.errors import TrunkproofError
+from harness.messages import Event
 from simulators.whatsapp.faces import cpaas, graph
 from simulators.whatsapp.faces.access import FaceSettings
-from simulators.whatsapp.faces.errors import FaceError, Problem, cpaas_error, graph_error, invalid
+from simulators.whatsapp.faces.errors import CpaasError, FaceError, Problem, cpaas_error, graph_error, invalid
+from simulators.whatsapp.protocol import RequestAnswered
 from simulators.whatsapp.refusals import Refused
 from simulators.whatsapp.service import Platform
 
@@ -28,14 +32,19 @@ DESCRIPTION = (
     "WhatsApp's platform as trunkproof simulates it: Meta's Graph endpoints and 8x8's. "
     "The calls of the 8x8 face are assumed."
 )
+_ERROR = "trunkproof.error"
+"""Where in the ASGI scope code and text of an error are kept."""
 _VALIDATION = "422"
 _PROBLEM_OF_STATUS = {404: Problem.NO_SUCH_ROUTE, 405: Problem.WRONG_METHOD}
 
 log = logging.getLogger(__name__)
 
 
-def make_app(platform: Platform, settings: FaceSettings) -> FastAPI:
-    """The faces of ``platform``. All its handlers run on the event loop: the platform is for one thread."""
+def make_app(platform: Platform, settings: FaceSettings, emit: Callable[[Event], None] | None = None) -> FastAPI:
+    """The faces of ``platform``. All its handlers run on the event loop: the platform is for one thread.
+
+    ``emit`` gets a ``RequestAnswered`` for each request.
+    """
     app = FastAPI(
         title="WhatsApp's platform, simulated",
         version="1",
@@ -56,6 +65,9 @@ def make_app(platform: Platform, settings: FaceSettings) -> FastAPI:
     app.add_exception_handler(TrunkproofError, _out_of_order)
     app.add_exception_handler(Exception, _out_of_order)
 
+    if emit is not None:
+        app.add_middleware(_Telling, emit=emit)
+
     def describe() -> dict[str, Any]:
         if app.openapi_schema is None:
             app.openapi_schema = _described(app)
@@ -65,9 +77,28 @@ def make_app(platform: Platform, settings: FaceSettings) -> FastAPI:
     return app
 
 
+class _Telling:
+    """Middleware that tells how each request was answered."""
+
+    def __init__(self, app: ASGIApp, emit: Callable[[Event], None]) -> None:
+        self._app = app
+        self._emit = emit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                code, text = scope.get(_ERROR, (0, ""))
+                path, status = scope["path"], message["status"]
+                self._emit(RequestAnswered(method=scope["method"], path=path, status=status, code=code, text=text))
+            await send(message)
+
+        await self._app(scope, receive, told)
+
+
 def _answer(request: Request, error: FaceError | Refused, headers: dict[str, str] | None = None) -> JSONResponse:
     say = cpaas_error if request.url.path.startswith(CPAAS_ROOT) else graph_error
     status, body = say(error)
+    request.scope[_ERROR] = (body.code if isinstance(body, CpaasError) else body.error.code, error.says)
     return JSONResponse(body.model_dump(mode="json", by_alias=True), status, headers)
 
 
