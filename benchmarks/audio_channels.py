@@ -172,6 +172,7 @@ CODECS: dict[str, Callable[[Samples, int, float, np.random.Generator], Samples]]
     "g722": _g722,
     "opus-20k": _opus(20_000),
     "opus-16k": _opus(16_000),
+    "opus-12k": _opus(12_000),
 }
 
 
@@ -181,5 +182,5 @@ def available_codecs() -> tuple[str, ...]:
     if _g722_module() is None:
         missing.add("g722")
     if _opus_library() is None:
-        missing |= {"opus-20k", "opus-16k"}
+        missing |= {name for name in CODECS if name.startswith("opus")}
     return tuple(name for name in CODECS if name not in missing)

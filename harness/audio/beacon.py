@@ -86,14 +86,15 @@ class Continuity:
 class BeaconReport:
     """Which beacons are in a recording of ``seconds``; the strongest first.
 
-    ``heard`` holds a flag per frame and frequency of ``bank_hz``; frame n stands for the time around
-    ``n * HOP_S + FRAME_S / 2``.
+    ``heard`` holds a flag and ``power`` a mean square per frame and frequency of ``bank_hz``; frame n stands for the
+    time around ``n * HOP_S + FRAME_S / 2``.
     """
 
     seconds: float
     beacons: tuple[HeardBeacon, ...]
     bank_hz: tuple[int, ...] = field(repr=False)
     heard: npt.NDArray[np.bool_] = field(repr=False)
+    power: npt.NDArray[np.float32] = field(repr=False)
 
     def of(self, frequency_hz: int) -> HeardBeacon | None:
         """The beacon at ``frequency_hz``, None when it was not heard."""
@@ -185,7 +186,7 @@ class BeaconListener:
             if heard[:, n].any()
         ]
         beacons.sort(key=lambda beacon: beacon.level_dbov, reverse=True)
-        return BeaconReport(seconds, tuple(beacons), self._bank_hz, heard)
+        return BeaconReport(seconds, tuple(beacons), self._bank_hz, heard, power.astype(np.float32))
 
     def _steady(self, tones: npt.NDArray[np.complex64]) -> npt.NDArray[np.bool_]:
         """Whether the tone in a frame is at the beacon's own frequency, judged by its phase from frame to

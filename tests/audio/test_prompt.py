@@ -28,9 +28,7 @@ def silence(seconds: float, rate: int = 8000):
     return np.zeros(round(seconds * rate), dtype=np.float32)
 
 
-def received(
-    reference: PromptReference, channel: Channel | None = None, *, cut_start: float = 0, cut_end: float = 0
-):
+def received(reference: PromptReference, channel: Channel | None = None, *, cut_start: float = 0, cut_end: float = 0):
     """A prompt as a phone records it at 16 kHz: 2 s of ringback before, 1 s of silence after."""
     t = np.arange(2 * 8000) / 8000
     ringback = (0.05 * np.sin(2 * np.pi * 440 * t) + 0.05 * np.sin(2 * np.pi * 480 * t)).astype(np.float32)

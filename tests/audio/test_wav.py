@@ -94,9 +94,7 @@ def test_recording_that_was_never_closed(tmp_path: Path, declared: int):
     value=st.integers(0, 255),
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_damaged_files_raise_nothing_but_our_errors(
-    tmp_path: Path, octets: bytes, cut: int, flip: int, value: int
-):
+def test_damaged_files_raise_nothing_but_our_errors(tmp_path: Path, octets: bytes, cut: int, flip: int, value: int):
     damaged = bytearray(wav_header(len(octets), 8000) + octets)
     damaged[flip] = value
     path = tmp_path / "a.wav"
