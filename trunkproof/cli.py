@@ -1,4 +1,4 @@
-"""The command line: ``trunkproof run | trunk | doctor | steps``."""
+"""The command line: ``trunkproof run | trunk | platform | doctor | steps``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.table import Table
 
 from harness.errors import HarnessMisuse, TrunkproofError
 from harness.target import load_target
-from trunkproof import trunk_command
+from trunkproof import platform_command, trunk_command
 
 app = typer.Typer(
     name="trunkproof",
@@ -70,6 +70,7 @@ def run(
 
 
 app.command("trunk")(trunk_command.command)
+app.command("platform")(platform_command.command)
 
 
 @app.command()

@@ -53,8 +53,8 @@ PROBLEMS: dict[Problem, Codes] = {
 }
 
 FORBIDDEN, TOO_MANY, BAD_REQUEST = 403, 429, 400
-CPAAS_FORBIDDEN, CPAAS_INVALID = 1201, 1000
-"""8x8's codes for a refusal of Meta's and for a wrong parameter (which of its codes goes with which is ours)."""
+CPAAS_FORBIDDEN, CPAAS_INVALID, CPAAS_INTERNAL = 1201, 1000, 2000
+"""8x8's codes for a refusal of Meta's, a wrong parameter, an internal error (which goes with which is ours)."""
 
 
 class FaceError(Exception):
@@ -133,5 +133,6 @@ def cpaas_error(error: FaceError | Refused) -> tuple[int, CpaasError]:
     else:
         answer = error.answer
         status = answer.graph_status if answer.graph_status >= TOO_MANY else FORBIDDEN
-        code, says = CPAAS_FORBIDDEN, f"{says} (Meta error {answer.graph_code})"
+        code = CPAAS_INTERNAL if status > TOO_MANY else CPAAS_FORBIDDEN
+        says = f"{says} (Meta error {answer.graph_code})"
     return status, CpaasError(code=code, message=says, error_id=uuid.uuid4(), timestamp=datetime.now(UTC))
