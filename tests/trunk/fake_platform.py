@@ -36,6 +36,7 @@ class FakePlatform:
         self.answers: Answers = yes
         self.got: list[Message] = []
         self._changed = threading.Condition()
+        self._connected = threading.Event()
         self._trunk: socket.socket | None = None
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -49,6 +50,7 @@ class FakePlatform:
                 self._trunk, _ = self._listener.accept()
             except OSError:
                 return
+            self._connected.set()
             with contextlib.suppress(OSError), self._trunk.makefile("rb") as lines:
                 for line in lines:
                     self._take(decode(line))
@@ -62,6 +64,7 @@ class FakePlatform:
                 self.send(answer)
 
     def send(self, message: Message | bytes) -> None:
+        assert self._connected.wait(DEADLINE_S), "no trunk has connected"
         assert self._trunk is not None
         self._trunk.sendall(message if isinstance(message, bytes) else encode(message))
 
@@ -93,7 +96,12 @@ class FakePlatform:
     def step(self, step: CallStep) -> CallMoved:
         return self.wait_for(CallMoved, lambda moved: moved.step is step)
 
-    def steps(self) -> list[CallStep]:
-        """All steps so far."""
-        with self._changed:
+    def steps(self, count: int) -> list[CallStep]:
+        """All steps so far, of which there are at least ``count`` or the deadline is over."""
+
+        def came() -> list[CallStep]:
             return [m.step for m in self.got if isinstance(m, CallMoved)]
+
+        with self._changed:
+            self._changed.wait_for(lambda: len(came()) >= count, DEADLINE_S)
+            return came()
