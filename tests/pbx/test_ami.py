@@ -64,9 +64,13 @@ CallerIDNum: +34612345678
 """
 
 
-def adapter(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str], tmp_path="/x") -> AsteriskPbx:
+def adapter(
+    monkeypatch: pytest.MonkeyPatch, answers: dict[str, str], tmp_path="/x", asked: list[dict[str, str]] | None = None
+) -> AsteriskPbx:
     def get(request: httpx.Request) -> httpx.Response:
         action = request.url.params["action"]
+        if asked is not None:
+            asked.append(dict(request.url.params))
         return httpx.Response(200, text=answers.get(action, "Response: Success\n\n"))
 
     monkeypatch.setattr(
@@ -101,6 +105,34 @@ def test_the_clock(monkeypatch):
     assert adapter(monkeypatch, answer).now().isoformat() == "2026-03-10T10:30:05"
     with pytest.raises(Inconclusive, match="clock"):
         adapter(monkeypatch, {"Getvar": "Response: Success\nValue: late\n\n"}).now()
+
+
+@pytest.mark.parametrize(
+    ("presence", "paused", "free"),
+    [("0", "0", True), ("0", "1", False), ("1", "0", False), ("2", "0", False), ("4", "0", False), ("8", "0", False)],
+)
+def test_an_agent_is_free_when_idle_and_not_paused(monkeypatch, presence: str, paused: str, free: bool):
+    answers = {
+        "ExtensionState": f"Response: Success\nExten: 1001\nStatus: {presence}\n\n",
+        "QueueStatus": f"Response: Success\n\nEvent: QueueMember\nName: 1001\nPaused: {paused}\n\n",
+    }
+    assert adapter(monkeypatch, answers).agent_available("1001") is free
+
+
+def test_an_agent_whom_the_pbx_does_not_have_is_not_busy(monkeypatch):
+    answers = {"ExtensionState": "Response: Success\nStatus: -1\n\n"}
+    with pytest.raises(Inconclusive, match="no agent '1999'"):
+        adapter(monkeypatch, answers).agent_available("1999")
+
+
+def test_a_click_calls_the_agent_first(monkeypatch):
+    asked: list[dict[str, str]] = []
+    assert adapter(monkeypatch, {}, asked=asked).click_to_call("1001", "+34612345678") is True
+    originate = asked[-1]
+    assert (originate["action"], originate["Channel"]) == ("Originate", "PJSIP/1001")
+    assert (originate["Context"], originate["Exten"]) == ("from-agents", "+34612345678")
+    assert originate["CallerID"] == "<+34612345678>"
+    assert originate["Async"] == "true"
 
 
 def test_a_refusal_says_why(monkeypatch):

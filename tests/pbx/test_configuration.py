@@ -4,10 +4,13 @@ import re
 from pathlib import PurePosixPath
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from harness.errors import HarnessMisuse
 from harness.hours import parse_hours
-from harness.target import LanguagesSection, Target, load_target
+from harness.target import EscalationSection, LanguagesSection, Target, load_target
 from simulators.pbx.asterisk.configuration import render
 from simulators.pbx.asterisk.facts import ControlFacts, Facts, facts_of
 from simulators.pbx.asterisk.language_rules import prefix_rules
@@ -62,6 +65,81 @@ def test_the_trunk_is_known_by_all_its_addresses(target: Target):
     assert f"match = {','.join(target.trunk.addresses)}" in render(facts(target))["pjsip.conf"]
 
 
+def test_each_queue_has_an_account_at_the_trunk(target: Target):
+    secret = target.trunk.model_copy(update={"digest_password": SecretStr("trunk-secret")})
+    sip = render(facts(target.model_copy(update={"trunk": secret})))["pjsip.conf"]
+    account = re.findall(r"^\[trunk-support-b\].*?(?=^\[|\Z)", sip, re.MULTILINE | re.DOTALL)
+    text = "".join(account)
+    assert "from_user = +442079460110" in text
+    assert "username = 442079460110" in text
+    assert "password = trunk-secret" in text
+    assert "contact = sip:127.0.0.21:5060" in text
+    assert "set_var = TRUNK=trunk-support-b" in section(sip, "1101")
+
+
+def test_without_a_password_challenges_are_not_answered(target: Target):
+    trunk = target.trunk.model_copy(update={"digest_password": SecretStr("")})
+    sip = render(facts(target.model_copy(update={"trunk": trunk})))["pjsip.conf"]
+    assert "outbound_auth" not in sip
+    assert "from_user = +442079460100" in sip
+
+
+def test_a_declared_user_name_is_taken(target: Target):
+    trunk = target.trunk.model_copy(update={"digest_username": "acme"})
+    sip = render(facts(target.model_copy(update={"trunk": trunk})))["pjsip.conf"]
+    assert sip.count("username = acme\n") == len(target.queues)
+
+
+def test_customers_who_are_called_back_are_not_greeted(target: Target):
+    open_hours = [
+        number.model_copy(update={"hours": parse_hours("Mon 08:00-09:00")}) if number.purpose == "callback" else number
+        for number in target.numbers
+    ]
+    dialplan = render(facts(target.model_copy(update={"numbers": open_hours})))["extensions.conf"]
+    called_back = re.search(r"^exten => 442079460103,1,.*?^$", dialplan, re.MULTILINE | re.DOTALL)
+    assert called_back is not None
+    assert "Gosub(answer-at-once,s,1)" in called_back[0]
+    assert "Set(WAY=queue)" in called_back[0]
+    assert "GotoIfTime" not in called_back[0]
+
+
+def test_payloads_are_known_as_the_target_writes_them(target: Target):
+    other = EscalationSection(agent_payload="to:{agent};{case}", queue_payload="q={queue}", agent_header="X-Case")
+    dialplan = render(facts(target.model_copy(update={"escalation": other})))["extensions.conf"]
+    assert "exten => to:1001,1," in dialplan
+    assert "exten => q=support-d,1," in dialplan
+    assert "PJSIP_HEADER(add,X-Case)" in dialplan
+    quiet = other.model_copy(update={"agent_header": ""})
+    assert "PJSIP_HEADER(add" not in render(facts(target.model_copy(update={"escalation": quiet})))["extensions.conf"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"agent_payload": "case={case};agent={agent}"},
+        {"agent_payload": "agent={agent} case={case}"},
+        {"agent_payload": "agent={agent}{agent}"},
+        {"queue_payload": "queue={agent}"},
+        {"queue_payload": ""},
+        {"agent_header": "X Case"},
+        {"agent_header": "X-Case)=x"},
+    ],
+)
+def test_payloads_that_lead_nowhere_are_refused(target: Target, wrong: dict[str, str]):
+    escalation = target.escalation.model_copy(update=wrong)
+    with pytest.raises(HarnessMisuse, match=r"\[escalation\] "):
+        facts(target.model_copy(update={"escalation": escalation}))
+
+
+@given(name=st.text(alphabet="abcXYZ019_.-", min_size=1, max_size=12))
+def test_every_name_that_a_queue_may_have_has_its_key(name: str):
+    target = load_target("reference")
+    queue = target.queues[0].model_copy(update={"name": name})
+    number = target.numbers[0].model_copy(update={"queue": name})
+    known = facts(target.model_copy(update={"queues": [queue], "numbers": [number]})).escalation
+    assert [(wanted.key, wanted.name) for wanted in known.queues] == [(f"queue={name}", name)]
+
+
 def test_names_that_asterisk_cannot_hold_are_refused(target: Target):
     bad = target.queues[0].model_copy(update={"name": "a]\nb"})
     with pytest.raises(HarnessMisuse, match="queues"):
@@ -109,6 +187,16 @@ def test_the_twins_that_there_must_be():
         "hangup-not-propagated",
         "pbx-not-running",
         "opus-missing",
+        "redials-after-refusal",
+        "pstn-after-refusal",
+        "escalation-to-random-agent",
+        "payload-dropped",
+        "callback-answered-late",
+        "digest-user-with-plus",
+        "presence-always-free",
+        "busy-agent-loses-call",
+        "cancel-not-propagated",
+        "ignores-no-media-end",
     }
 
 
