@@ -12,7 +12,7 @@ from enum import StrEnum
 from urllib.parse import parse_qs, quote, urlsplit
 
 from simulators.whatsapp.people import BusinessNumber, IconVisibility, WhatsAppUser
-from simulators.whatsapp.refusals import Refusal
+from simulators.whatsapp.refusals import Refusal, Refused
 from simulators.whatsapp.rules import SECONDS_PER_MINUTE, Rule, Rules
 
 BUTTON_PAYLOAD_HEADER = "x-wa-meta-cta-payload"
@@ -103,6 +103,11 @@ class InvalidParameter:
     name: str
     says: str
     refusal: Refusal = Refusal.INVALID_PARAMETER
+
+    @property
+    def refused(self) -> Refused:
+        """The same to be raised."""
+        return Refused(self.refusal, f"{self.name} {self.says}.")
 
 
 LEAST_LIFETIME = {
