@@ -1,8 +1,8 @@
-"""Hits and false alarms of the audio detectors: ``python -m benchmarks.audio_detectors [--json FILE]``.
+"""Hits and false alarms of the audio detectors: ``python -m benchmarks.audio_detectors [--json FILE] [--page FILE]``.
 
-Every prompt of the reference PBX and a choice of beacons go through every codec, and through loss, drift and
-attenuation; each is looked for where it is and where it is not. Codecs whose libraries are missing here are
-listed, not passed over. Costs are ratios: processor time over the sound's own duration.
+Every detector's trial (``benchmarks.audio_trials``) goes through every codec, and through loss, drift and
+attenuation. Codecs whose libraries are missing here are listed, not passed over. ``--page`` writes the tables into a
+page of the documentation, between its two marks.
 """
 
 from __future__ import annotations
@@ -10,203 +10,123 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import process_time
-from zlib import crc32
 
-import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.markdown import Markdown
 
 from benchmarks.audio_channels import CODECS, Channel, available_codecs
-from harness.audio.beacon import BEACONS_HZ, beacon_samples, find_beacons
-from harness.audio.excerpt import match_excerpt
-from harness.audio.levels import Samples
-from harness.audio.prompt import FAIL_SCORE, PASS_SCORE, PromptReference, match_prompt
-from harness.audio.wav import resample
-from simulators.pbx.asterisk.make_prompts import PROMPTS
+from benchmarks.audio_trial import Tally, Trial
+from benchmarks.audio_trials import TRIALS
 
-SCHEMA_VERSION = 1
-RATE_HZ = 16_000
-BEACON_S = 5
-CROSS_TALK_BELOW_DB = 28.0
-MUSIC = "music"
+SCHEMA_VERSION = 2
+BEGIN = "<!-- python -m benchmarks.audio_detectors --page docs/hearing.md -->"
+END = "<!-- end of figures -->"
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True)
 class Row:
-    """What one channel did to the detectors. Counts are ``hits`` of ``tries`` each."""
+    """A channel and, by trial, what it did."""
 
     channel: str
-    prompts: int = 0
-    prompts_heard: int = 0
-    prompts_whole: int = 0
-    lowest_right: float = 1.0
-    wrong_tries: int = 0
-    wrong_heard: int = 0
-    highest_wrong: float = 0.0
-    music_share: float = 0.0
-    beacons: int = 0
-    beacons_unbroken: int = 0
-    lowest_share: float = 1.0
-    strangers_imagined: int = 0
-    cross_talk_found: int = 0
+    tallies: dict[str, Tally]
 
 
-@dataclass
-class Cost:
-    """Processor time spent on so much sound, both in s."""
-
-    spent_s: float = 0.0
-    sound_s: float = 0.0
-
-    @contextmanager
-    def of(self, sound_s: float) -> Iterator[None]:
-        """Count what is done inside as work on ``sound_s`` of sound."""
-        started = process_time()
-        yield
-        self.spent_s += process_time() - started
-        self.sound_s += sound_s
-
-    @property
-    def ratio(self) -> float:
-        return self.spent_s / self.sound_s if self.sound_s else 0.0
-
-
-@dataclass
-class Costs:
-    """Costs by detector."""
-
-    prompt: Cost = field(default_factory=Cost)
-    beacon: Cost = field(default_factory=Cost)
-
-
-def channels() -> list[Channel]:
+def channels(codecs: Sequence[str]) -> list[Channel]:
     """Every codec as it is, then the damage."""
-    here = available_codecs()
-    narrow = "pcmu"
-    wide = "opus-16k" if "opus-16k" in here else "pcma"
+    narrow, wide = "pcmu", "opus-16k"
     damage = [
         Channel(codec=codec, loss=loss, drift=drift)
         for codec in (narrow, wide)
-        for loss, drift in ((0.02, 0.0), (0.05, 0.02), (0.1, 0.02))
+        for loss, drift in ((0.02, 0.0), (0.05, 0.0), (0.05, 0.02), (0.1, 0.0), (0.1, 0.02))
     ]
-    quiet = [Channel(codec=codec, gain_db=-20.0) for codec in (narrow, wide)]
-    return [*(Channel(codec=codec) for codec in here), *damage, *quiet]
+    damage += [Channel(codec="gsm", loss=0.05), Channel(codec="opus-12k", loss=0.05)]
+    quiet = [Channel(codec=codec, gain_db=-20.0) for codec in (narrow, wide, "gsm")]
+    whole = [Channel(codec=codec) for codec in codecs]
+    return [*whole, *(one for one in [*damage, *quiet] if one.codec in codecs)]
 
 
-def as_received(reference: PromptReference) -> Samples:
-    """2 s of ringback, the prompt, 1 s of silence: what a phone records, at RATE_HZ."""
-    t = np.arange(2 * RATE_HZ) / RATE_HZ
-    ringback = 0.05 * np.sin(2 * np.pi * 440 * t) + 0.05 * np.sin(2 * np.pi * 480 * t)
-    prompt = resample(reference.samples, 8000, RATE_HZ)
-    return np.concatenate([ringback, prompt, np.zeros(RATE_HZ)]).astype(np.float32)
-
-
-def try_prompts(row: Row, channel: Channel, prompts: dict[str, PromptReference], costs: Costs) -> None:
-    """Each spoken prompt against itself and against all others; the music as hold music."""
-    for name, reference in prompts.items():
-        if name == MUSIC:
-            continue
-        heard = channel.carry(as_received(reference), RATE_HZ, seed=crc32(name.encode()) % 1000)
-        # For the wrong prompts the resampling need not be paid again and again.
-        narrow = resample(heard, RATE_HZ, 8000)
-        with costs.prompt.of(heard.size / RATE_HZ):
-            match = match_prompt(heard, RATE_HZ, reference)
-        row.prompts += 1
-        row.prompts_heard += match.score >= PASS_SCORE
-        row.prompts_whole += match.whole()
-        row.lowest_right = min(row.lowest_right, match.score)
-        for other_name, other in prompts.items():
-            if other_name != name:
-                score = match_prompt(narrow, 8000, other).score
-                row.wrong_tries += 1
-                row.wrong_heard += score > FAIL_SCORE
-                row.highest_wrong = max(row.highest_wrong, score)
-    music = resample(np.roll(prompts[MUSIC].samples, -5 * 8000)[: 10 * 8000], 8000, RATE_HZ)
-    row.music_share = match_excerpt(channel.carry(music, RATE_HZ), RATE_HZ, prompts[MUSIC]).share
-
-
-def try_beacons(row: Row, channel: Channel, costs: Costs) -> None:
-    """Every third beacon alone, and with its neighbour's cross-talk."""
-    for number in range(0, len(BEACONS_HZ) - 1, 3):
-        own, neighbour = BEACONS_HZ[number : number + 2]
-        tone = beacon_samples(own, BEACON_S)
-        alone = channel.carry(tone, RATE_HZ, seed=own)
-        with costs.beacon.of(BEACON_S):
-            report = find_beacons(alone, RATE_HZ)
-        held = report.continuity(own, 0.1, alone.size / RATE_HZ - 0.1)
-        row.beacons += 1
-        row.beacons_unbroken += held.unbroken(0.2)
-        row.lowest_share = min(row.lowest_share, held.share)
-        row.strangers_imagined += len(report.strangers(own))
-        talk = tone + beacon_samples(neighbour, BEACON_S) * 10 ** (-CROSS_TALK_BELOW_DB / 20)
-        mixed = channel.carry(talk.astype(np.float32), RATE_HZ, seed=own)
-        found = find_beacons(mixed, RATE_HZ).strangers(own)
-        row.cross_talk_found += [beacon.frequency_hz for beacon in found] == [neighbour]
-
-
-def run(show: Callable[[str], None]) -> tuple[list[Row], Costs]:
-    """All channels; ``show`` is told which one is being tried."""
-    prompts = {
-        path.relative_to(PROMPTS).with_suffix("").as_posix(): PromptReference.load(path)
-        for path in sorted(PROMPTS.rglob("*.wav"))
-    }
-    costs = Costs()
+def run(show: Callable[[str], None], trials: Sequence[Trial] = TRIALS) -> list[Row]:
+    """All channels; ``show`` is told what is being tried."""
     rows = []
-    for channel in channels():
-        show(str(channel))
-        row = Row(channel=str(channel))
-        try_prompts(row, channel, prompts, costs)
-        try_beacons(row, channel, costs)
-        rows.append(row)
-    return rows, costs
+    for channel in channels(available_codecs()):
+        tallies = {}
+        for trial in trials:
+            show(f"{channel}: {trial.name}")
+            tallies[trial.name] = Tally()
+            trial.run(channel, tallies[trial.name])
+        rows.append(Row(str(channel), tallies))
+    return rows
 
 
-def table(rows: list[Row]) -> Table:
-    """The rows for a person."""
-    result = Table(title="Audio detectors: hits and false alarms")
-    for heading in (
-        "channel", "right prompt", "whole", "lowest", "wrong prompt", "highest", "music",
-        "beacon unbroken", "lowest share", "strangers imagined", f"cross-talk at -{CROSS_TALK_BELOW_DB:.0f} dB",
-    ):  # fmt: skip
-        result.add_column(heading, justify="left" if heading == "channel" else "right")
-    for row in rows:
-        result.add_row(
-            row.channel,
-            f"{row.prompts_heard}/{row.prompts}",
-            f"{row.prompts_whole}/{row.prompts}",
-            f"{row.lowest_right:.2f}",
-            f"{row.wrong_heard}/{row.wrong_tries}",
-            f"{row.highest_wrong:.2f}",
-            f"{row.music_share:.2f}",
-            f"{row.beacons_unbroken}/{row.beacons}",
-            f"{row.lowest_share:.2f}",
-            f"{row.strangers_imagined}",
-            f"{row.cross_talk_found}/{row.beacons}",
-        )
-    return result
+def cost_ms(rows: Sequence[Row], trial: Trial) -> float:
+    """Processor time of a detector in ms per second of sound."""
+    tallies = [row.tallies[trial.name] for row in rows]
+    return 1000 * sum(one.spent_s for one in tallies) / max(sum(one.sound_s for one in tallies), 1e-9)
+
+
+def page_tables(rows: Sequence[Row]) -> str:
+    """The figures as Markdown: what is tried and what it costs, then hits and false alarms by channel."""
+    lines = ["| detector | must be found; must not | ms of CPU per s of sound |", "|---|---|---|"]
+    lines += [f"| {trial.name} | {trial.of} | {cost_ms(rows, trial):.1f} |" for trial in TRIALS]
+    for group in dict.fromkeys(trial.group for trial in TRIALS):
+        trials = [trial for trial in TRIALS if trial.group == group]
+        lines += ["", f"### {group}", ""]
+        lines.append("| channel | " + " | ".join(trial.name for trial in trials) + " |")
+        lines.append("|---|" + "---|" * len(trials))
+        for row in rows:
+            cells = (row.tallies[trial.name] for trial in trials)
+            lines.append(f"| {row.channel} | " + " | ".join(map(cell, cells)) + " |")
+        total = [total_of(rows, trial) for trial in trials]
+        lines.append("| **all** | " + " | ".join(map(cell, total)) + " |")
+    return "\n".join(lines)
+
+
+def cell(tally: Tally) -> str:
+    return f"{tally.hits}/{tally.tries} · {tally.false_alarms}/{tally.clean}"
+
+
+def total_of(rows: Sequence[Row], trial: Trial) -> Tally:
+    tallies = [row.tallies[trial.name] for row in rows]
+    return Tally(**{key: sum(getattr(one, key) for one in tallies) for key in asdict(Tally())})
+
+
+def with_figures(page: str, tables: str) -> str:
+    """The page with new tables between its marks. Raises ValueError when it has none."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page has no place for figures: {BEGIN} and {END} mark it")
+    return f"{before}{BEGIN}\n{tables}\n{END}{after}"
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--page", type=Path, help="also write the tables into this page")
     options = parser.parse_args(arguments)
     console = Console()
     with console.status("") as status:
-        rows, costs = run(lambda channel: status.update(channel))
+        rows = run(lambda what: status.update(what))
     missing = sorted(set(CODECS) - set(available_codecs()))
-    console.print(table(rows))
-    console.print(f"processor time over sound: prompt {costs.prompt.ratio:.5f}, beacon {costs.beacon.ratio:.5f}")
+    tables = page_tables(rows)
+    console.print(Markdown(tables))
     console.print(f"codecs not on this machine, hence not tried: {', '.join(missing) or 'none'}")
+    if options.page:
+        try:
+            page = with_figures(options.page.read_text(encoding="utf-8"), tables)
+        except (OSError, ValueError) as error:
+            parser.error(f"{options.page}: {error}")
+        options.page.write_text(page, encoding="utf-8")
     if options.json:
         figures = {
             "schema_version": SCHEMA_VERSION,
-            "rows": [asdict(row) for row in rows],
-            "cost_ratio": {"prompt": costs.prompt.ratio, "beacon": costs.beacon.ratio},
+            "rows": [
+                {"channel": row.channel, "detectors": {k: asdict(v) for k, v in row.tallies.items()}} for row in rows
+            ],
+            "cost_ms_per_s": {trial.name: cost_ms(rows, trial) for trial in TRIALS},
             "codecs_not_tried": missing,
         }
         options.json.parent.mkdir(parents=True, exist_ok=True)
