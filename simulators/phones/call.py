@@ -133,7 +133,7 @@ class PhoneCall(pj.Call):
 
     def give_up_without_media(self, now: float) -> None:
         """End the call when it has brought nothing for as long as the phone bears. Raises pjsua2.Error."""
-        if self._connected_at is None or self._ended_by_us or self.ended or not self._watch.due(now):
+        if not self._watch.due(now) or self._ended_by_us or self.ended:
             return
         if self._watch.gone(now, self._heard()):
             self._silent = True

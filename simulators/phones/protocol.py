@@ -261,7 +261,10 @@ class CallProgress(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallAnswered(Event):
-    """This phone sent 200 to an incoming INVITE: the moment at which its user picked up."""
+    """This phone sent 200 to an incoming INVITE: the moment at which its user picked up.
+
+    Without an ACK the phone ends the call itself 32 s later (RFC 3261 section 13.3.1.4): BYE, ``CallEnded`` with 408.
+    """
 
     phone: str
     call: str
