@@ -137,7 +137,12 @@ class PhoneCall(pj.Call):
             return
         if self._watch.gone(now, self._heard()):
             self._silent = True
-            self.end(headers=(("Reason", NO_MEDIA_REASON),))
+            try:
+                self.end(headers=(("Reason", NO_MEDIA_REASON),))
+            except pj.Error:
+                # Then whoever ends it, it is not this; unless nobody does, and the next look tries again.
+                self._silent = self._ended_by_us = False
+                raise
 
     def hold(self, on: bool) -> None:
         """Send the re-INVITE that holds or takes back the call. Raises pjsua2.Error."""
