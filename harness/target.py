@@ -268,7 +268,7 @@ class EscalationSection(Section):
     """``[escalation]``: what a call button carries so that the PBX knows where the call belongs."""
 
     agent_payload: str = "agent={agent};case={case}"
-    """Payload for a call to an agent: ``{agent}`` is the extension, ``{queue}`` the queue's name, ``{case}`` the case."""
+    """Payload for a call to an agent: ``{agent}`` is the extension, ``{queue}`` a queue, ``{case}`` the case."""
     queue_payload: str = "queue={queue};case={case}"
     """Payload for a call to a queue."""
     agent_header: str = ""

@@ -30,9 +30,7 @@ def render_catalogue() -> str:
     ]
     for module, group in groupby(known, key=lambda step: step.module):
         parts += ["", f"## {module.removeprefix('steps.').capitalize()}", "", "| sentence | meaning |", "|---|---|"]
-        parts += [
-            f"| **{step.keyword}** {_escape(step.written)} | {_escape(step.meaning)} |" for step in group
-        ]
+        parts += [f"| **{step.keyword}** {_escape(step.written)} | {_escape(step.meaning)} |" for step in group]
     return "\n".join(parts) + "\n"
 
 

@@ -46,12 +46,12 @@ REFUSED_CODE = 403
 _UNKNOWN_COUNTRY = "ZZ"
 _LINK_SCHEME = "https:"
 _ABANDONED = {
-    CallPhase.BUSINESS_RINGS: CallStep.UNANSWERED,
-    CallPhase.USER_RINGS: CallStep.UNANSWERED,
+    CallPhase.BUSINESS_RINGS: CallStep.CANCELLED,
+    CallPhase.USER_RINGS: CallStep.CANCELLED,
     CallPhase.BUSINESS_TALKS: CallStep.ENDED,
     CallPhase.USER_TALKS: CallStep.ENDED,
 }
-"""How a call ends that nobody is left to end."""
+"""How a call ends that nobody is left to end. The user did not decline it: it must not count against a permission."""
 
 
 class ServiceCalls(ServiceCore):
@@ -67,7 +67,7 @@ class ServiceCalls(ServiceCore):
         for record in self._calls.active():
             if record.trunk is trunk:
                 talking = record.answered_at is not None
-                step = CallStep.ENDED if talking else CallStep.UNANSWERED
+                step = CallStep.ENDED if talking else CallStep.CANCELLED
                 error = webhooks.CALL_RELAY_FAILED if talking else webhooks.CALL_SETUP_FAILED
                 self._step(record, step, None, error)
 

@@ -322,7 +322,7 @@ def test_calls_end_with_their_trunk() -> None:
     rig.platform.trunk_gone(rig.trunk)
     assert {(event.call, event.step) for event in rig.of(CallWentOn)[-2:]} == {
         (talking, S.ENDED),
-        (ringing, S.UNANSWERED),
+        (ringing, S.CANCELLED),
     }
     errors = [value["errors"][0]["code"] for value in rig.values("calls") if "errors" in value]
     assert sorted(errors) == [138019, 138020]
@@ -349,7 +349,7 @@ def test_calls_of_a_process_that_died_are_ended_at_the_start(tmp_path) -> None:
         platform = Platform(stored, now=lambda: START, emit=lambda _: None, deliver=lambda _: None)
         platform.end_calls_of_the_dead()
         assert list(stored.ledger.active_calls()) == []
-        assert {event.kind for event, _ in list(stored.journal())[-2:]} == {EventKind.ENDED, EventKind.UNANSWERED}
+        assert {event.kind for event, _ in list(stored.journal())[-2:]} == {EventKind.ENDED, EventKind.CANCELLED}
         assert platform.businesses() == ()
         assert Rig(stored).business_calls().allowed
 
