@@ -15,8 +15,9 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
-FEATURE = ROOT / "features" / "inbound_support.feature"
-TIMEOUT_S = 400
+FEATURES = ROOT / "features"
+FEATURE = FEATURES / "inbound_support.feature"
+TIMEOUT_S = 700
 MARK = "TRUNKPROOF_TEST_RUN"
 
 

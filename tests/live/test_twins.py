@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simulators.pbx.asterisk.twins import Twin, list_twins
-from tests.live.running import run_trunkproof, selected
+from tests.live.running import FEATURES, run_trunkproof, selected
 
 pytestmark = pytest.mark.live
 EXIT_CODES = {"fail": 1, "inconclusive": 3}
@@ -17,7 +17,7 @@ EXIT_CODES = {"fail": 1, "inconclusive": 3}
 @pytest.mark.parametrize("twin", list_twins(), ids=lambda twin: twin.name)
 def test_the_twin_is_caught(twin: Twin, tmp_path: Path) -> None:
     expression = " or ".join(selected(name) for name in twin.caught_by)
-    run = run_trunkproof(tmp_path, "--twin", twin.name, "-k", expression)
+    run = run_trunkproof(tmp_path, "--twin", twin.name, "-k", expression, feature=FEATURES)
     assert run.summary is not None, run.output
     assert run.code == EXIT_CODES[twin.verdict], run.output
     for name in twin.caught_by:

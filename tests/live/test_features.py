@@ -1,4 +1,4 @@
-"""The inbound feature against the reference PBX, and what a run leaves."""
+"""All features against the reference PBX, and what a run leaves."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.live.running import ROOT, Finished, run_trunkproof
+from tests.live.running import FEATURES, ROOT, Finished, run_trunkproof
 
 pytestmark = pytest.mark.live
 
 
 @pytest.fixture(scope="module")
 def parallel(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return run_trunkproof(tmp_path_factory.mktemp("parallel"), "-n", "4")
+    return run_trunkproof(tmp_path_factory.mktemp("parallel"), "-n", "4", feature=FEATURES)
 
 
 def test_everything_passes_side_by_side(parallel: Finished) -> None:
@@ -24,7 +24,7 @@ def test_everything_passes_side_by_side(parallel: Finished) -> None:
 
 
 def test_serial_gives_the_same_verdicts(parallel: Finished, tmp_path: Path) -> None:
-    assert run_trunkproof(tmp_path).verdicts == parallel.verdicts
+    assert run_trunkproof(tmp_path, feature=FEATURES).verdicts == parallel.verdicts
 
 
 def test_the_summary_follows_its_schema(parallel: Finished) -> None:
