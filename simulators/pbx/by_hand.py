@@ -38,6 +38,7 @@ def write(directory: Path, target_name: str) -> str:
     return (
         f"{instance.path} is ready. Agents {target.agents.extensions[0]} to {target.agents.extensions[-1]} have "
         f"the password {target.agents.password.get_secret_value()}\n"
+        f"At the trunk the PBX has the password {target.trunk.digest_password.get_secret_value() or '(none)'}\n"
         f"TRUNKPROOF_INSTANCE={instance.path} docker compose -f docker-compose.test.yml up"
     )
 
