@@ -41,6 +41,8 @@ REPLY = {
     "interactive": {"type": "call_permission_reply", "call_permission_reply": {"response": "accept"}},
 }
 
+COMPLETED = {"id": "wacid.1", "event": "terminate", "status": "COMPLETED"}
+
 
 @pytest.mark.parametrize(
     ("event", "shown"),
