@@ -22,7 +22,7 @@ from simulators.whatsapp.protocol import (
 
 HELP = (
     "USER allows · USER allows always · USER declines · USER permits · USER revokes · USER writes TEXT · "
-    "clock +8d · quit"
+    "clock +8d · help · quit"
 )
 ANSWERS = {
     "allows": PermissionAnswer.ALLOW,
@@ -80,6 +80,8 @@ class PlatformPrompt:
                 return True
             case ["q" | "quit"]:
                 return False
+            case ["help"]:
+                self._tell(HELP)
             case ["clock", span]:
                 self._move_clock(span)
             case [name, "writes", *_] if len(words) > 2:

@@ -22,7 +22,7 @@ from rich.console import Console
 
 from harness.errors import HarnessMisuse
 from trunkproof.platform_command import PlatformRequest, platform
-from trunkproof.platform_prompt import MOST_S, parse_span
+from trunkproof.platform_prompt import HELP, MOST_S, parse_span
 
 ADDRESS = "127.0.42.20"
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +61,10 @@ def test_its_users_can_be_played() -> None:
     said = run_here("Ana writes hello there", "34600000001 permits", "Ana revokes", "", "clock +8d")
     assert said.count("done") == 3
     assert re.search(r"it is \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC on the platform", said)
+
+
+def test_help_says_what_can_be_typed() -> None:
+    assert run_here("help").count(HELP) == 2
 
 
 @pytest.mark.parametrize(

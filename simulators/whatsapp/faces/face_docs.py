@@ -1,4 +1,4 @@
-"""docs/platform.md, its table of requests taken from the faces' own OpenAPI description.
+"""docs/platform.md, its tables taken from the faces' own OpenAPI description, the people's file and the errors.
 
 ``python -m simulators.whatsapp.faces.face_docs`` writes the file.
 """
@@ -6,12 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
 from simulators.whatsapp.faces.app import FaceSettings, make_app
+from simulators.whatsapp.faces.bodies import DEEPEST, LONGEST_BODY
+from simulators.whatsapp.faces.errors import BAD_REQUEST, CPAAS_INVALID, PROBLEMS
 from simulators.whatsapp.ledger import Ledger
 from simulators.whatsapp.people import Directory
+from simulators.whatsapp.people_file import BusinessTable, UserTable
 from simulators.whatsapp.service import Platform
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "platform.md"
@@ -26,9 +33,21 @@ as the users. In a run every worker has one of its own; there the trunk asks it 
 trunkproof platform --webhook-url http://127.0.0.1:9000/webhooks
 ```
 
-It prints the addresses, the token and requests to try. At its prompt you are the users, `help` lists what they can do.
-`--people` names a TOML file with business numbers and users of your own; `--ledger` keeps consent in a file that
-survives the process, also when it is killed.
+It prints the addresses, the token and requests to try, then each request, message, call and webhook as it happens. At
+its prompt you are the users (`Ana allows`, `+34600000001 writes hello`) and move the clock (`clock +8d`); `help` lists
+the rest. `--ledger` keeps consent in a file that survives the process, also when it is killed; `--rules` and
+`--availability` name files with [rules](platform-rules.md) that differ. Token and app secret may come from the
+environment (`TRUNKPROOF_ACCESS_TOKEN`, `TRUNKPROOF_APP_SECRET`). No trunk is connected to it: an order to call that is
+permitted gets error 138004.
+
+## People
+
+`--people` names a TOML file with tables `[[businesses]]` and `[[users]]`; without it there is
+`simulators/whatsapp/sample_people.toml`.
+
+{businesses}
+
+{users}
 
 ## Requests
 
@@ -39,7 +58,22 @@ holds the server against it.
 {table}
 
 8x8 publishes no interface for starting a call: its guide says only that the backend asks for one. The two
-requests for calls are therefore **assumed**; compare them with what you were given at onboarding.
+requests for calls are therefore **assumed**; compare them with what you were given at onboarding. A subaccount and
+its channel are both named by the business number or by its phone number id.
+
+## Errors
+
+What WhatsApp refuses has its code in the [platform's rules](platform-rules.md#what-a-refusal-says). What is wrong with
+a request as such:
+
+{problems}
+
+8x8 does not publish how it passes on a refusal of Meta's: HTTP status 403 and code 1201 (429 for rates, 500 and code
+2000 without a trunk) are **assumed**.
+
+Input is read strictly: numbers are not taken from texts; control characters, names that occur twice in an object,
+nesting deeper than {deepest} levels and bodies longer than {longest} KiB are refused. Names that are not known are
+ignored.
 
 ## Webhooks
 
@@ -62,7 +96,13 @@ comes once: in scenarios, repetition and changed order can be switched on (`Webh
 | calls of a number in SIP mode | over the trunk; Graph's own requests for calls get error 131055, as at Meta |
 | calls in Graph mode | the request and its webhooks, without media |
 | 8x8's own form of webhooks | no: they come in Meta's form |
+| settings | kept and shown; voicemail is not there, and SIP passwords do not change |
+| Graph's `pre_accept`, `accept`, `reject` | no: they belong to media over the Graph API |
 | prices and payment | only whether there is a payment method |
+
+Sources: Meta, Cloud API calling (settings, calls, user call permissions, call button messages, SIP, troubleshooting),
+webhooks and error codes; 8x8, API description and error codes of its Messaging Apps API, guide to business-initiated
+calling. Texts of errors are ours.
 """
 
 
@@ -70,7 +110,49 @@ def face_document() -> str:
     """The page."""
     platform = Platform(Ledger(Directory.of()), now=lambda: 0.0, emit=lambda _: None, deliver=lambda _: None)
     app = make_app(platform, FaceSettings(access_token="shown to nobody"))
-    return _TEXT.replace("{table}", "\n".join(_rows(app.openapi())))
+    parts = {
+        "table": _rows(app.openapi()),
+        "businesses": _keys("businesses", BusinessTable),
+        "users": _keys("users", UserTable),
+        "problems": _problems(),
+    }
+    text = _TEXT.replace("{deepest}", str(DEEPEST)).replace("{longest}", str(LONGEST_BODY // 1024))
+    for name, lines in parts.items():
+        text = text.replace(f"{{{name}}}", "\n".join(lines))
+    return text
+
+
+def _keys(table: str, model: type[BaseModel]) -> Iterator[str]:
+    """The keys of a table of the people's file, with their defaults."""
+    yield f"| key of `[[{table}]]` | when it is left out |"
+    yield "|---|---|"
+    for name, field in model.model_fields.items():
+        yield f"| `{name}` | {_left_out(name, field)} |"
+
+
+def _left_out(name: str, field: FieldInfo) -> str:
+    if field.is_required():
+        return "must be there"
+    if isinstance(field.default, StrEnum):
+        others = ", ".join(f"`{value}`" for value in type(field.default) if value != field.default)
+        return f"`{field.default}` (others: {others})"
+    if name == "country":
+        return "what the number or user id says"
+    if isinstance(field.default, str):
+        return field.default or "empty"
+    if isinstance(field.default, bool):
+        return str(field.default).lower()
+    if isinstance(field.default, float | int):
+        return f"{field.default:g}"
+    return "none"
+
+
+def _problems() -> Iterator[str]:
+    yield "| problem | HTTP | Meta | 8x8 |"
+    yield "|---|---|---|---|"
+    for codes in PROBLEMS.values():
+        yield f"| {codes.says} | {codes.status} | {codes.graph} | {codes.cpaas} |"
+    yield f"| A parameter is wrong. | {BAD_REQUEST} | 100 | {CPAAS_INVALID} |"
 
 
 def _rows(description: dict[str, Any]) -> Iterator[str]:
