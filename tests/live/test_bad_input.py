@@ -35,6 +35,13 @@ def target_file(directory: Path, *changes: tuple[str, str]) -> Path:
     return path
 
 
+def trunk_at(address: str) -> Iterator[tuple[str, str]]:
+    """Changes that leave the trunk one address, to which all queues' calls go."""
+    yield 'addresses = ["127.0.0.20-127.0.0.27"]', f'addresses = ["{address}"]'
+    for last in range(20, 24):
+        yield f'trunk_address = "127.0.0.{last}"', f'trunk_address = "{address}"'
+
+
 def assert_clear(run: Finished, code: int, pattern: str) -> None:
     assert run.code == code, run.output
     assert "Traceback" not in run.output, run.output
@@ -59,7 +66,7 @@ def test_a_pbx_that_cannot_be_reached(tmp_path: Path) -> None:
         tmp_path,
         ('adapter = "asterisk-reference"', 'adapter = "external"'),
         ('host = "127.0.0.10"', 'host = "127.0.77.10"'),
-        ('addresses = ["127.0.0.20-127.0.0.27"]', 'addresses = ["127.0.77.20"]'),
+        *trunk_at("127.0.77.20"),
         ('password = "generated"', 'password = "anything"'),
     )
     run = run_trunkproof(tmp_path, "--target", str(path), *SMOKE)
@@ -76,7 +83,7 @@ def test_a_port_in_use(tmp_path: Path) -> None:
     path = target_file(
         tmp_path,
         ('adapter = "asterisk-reference"', 'adapter = "external"'),
-        ('addresses = ["127.0.0.20-127.0.0.27"]', 'addresses = ["127.0.78.20"]'),
+        *trunk_at("127.0.78.20"),
         ('password = "generated"', 'password = "anything"'),
     )
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
