@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessMisuse, Inconclusive
+from harness.errors import HarnessMisuse, Inconclusive, NotRun
 from harness.target import Purpose
 from scenarios.business_api import ApiRefused, BusinessApi, CallOffer, CpaasApi, GraphApi
 from simulators.whatsapp.refusals import ANSWERS, Refusal
@@ -79,7 +79,12 @@ class Business:
             ) from None
 
     def calls(self, customer: Customer) -> None:
-        """Tell the platform to call the customer and bring the call to the PBX."""
+        """Tell the platform to call the customer and bring the call to the PBX.
+
+        Raises NotRun with Meta's own interface, which refuses to place calls of numbers in SIP mode (error 131055).
+        """
+        if self._scene.testbed.target.platform.api == "graph":
+            raise NotRun("Meta's own interface places no calls of a number in SIP mode: there the PBX calls")
         number = self.callback_number
         self._request(lambda: self.api.call(self._id(number), customer.identity.number, self.case))
 
