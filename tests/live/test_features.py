@@ -24,7 +24,9 @@ def test_everything_passes_side_by_side(parallel: Finished) -> None:
 
 
 def test_serial_gives_the_same_verdicts(parallel: Finished, tmp_path: Path) -> None:
-    assert run_trunkproof(tmp_path, feature=FEATURES).verdicts == parallel.verdicts
+    """Of the feature whose scenarios parallel runs must group: its PBX calls the trunk."""
+    serial = run_trunkproof(tmp_path, feature=FEATURES / "callback.feature").verdicts
+    assert serial and serial.items() <= parallel.verdicts.items()
 
 
 def test_the_summary_follows_its_schema(parallel: Finished) -> None:
