@@ -1,53 +1,17 @@
-"""The target: all that is known of the PBX under test, from one TOML file.
-
-Every key of the file is a field here and is documented here. Nothing in this module knows a PBX product.
-"""
+"""A target file: every key is a field here and is documented here."""
 
 from __future__ import annotations
 
-import os
 import re
 from enum import StrEnum
-from ipaddress import IPv4Address, ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Literal
 
-import phonenumbers
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from harness.hours import Hours, parse_hours
+from harness.target.claims import Claim
+from harness.target.fields import E164, Items, Language, OpeningHours, Secret, Section, Zone, require_address
 from harness.toml_file import load_model
-
-
-class Claim(StrEnum):
-    """What a target says it supports: its PICS, in the terms of conformance testing (ETSI TS 102 027-1).
-
-    A scenario tagged ``@claims.<name>`` is not run against a target that does not claim ``<name>``.
-    """
-
-    OPUS = "opus"
-    PCMU = "pcmu"
-    PCMA = "pcma"
-    G722 = "g722"
-    GREETING = "greeting"
-    LANGUAGE_BY_CALLER = "language_by_caller"
-    LANGUAGE_MENU = "language_menu"
-    QUEUE_MUSIC = "queue_music"
-    BUSY_ANNOUNCEMENT = "busy_announcement"
-    AFTER_HOURS = "after_hours"
-    VOICEMAIL = "voicemail"
-    UNKNOWN_NUMBER_ANNOUNCEMENT = "unknown_number_announcement"
-    CALLS_CUSTOMERS = "calls_customers"
-    """Agents can call WhatsApp customers through the PBX, which sends INVITE to the trunk."""
-    CLICK_TO_CALL = "click_to_call"
-    """The PBX can be told to connect an agent with a customer."""
-    CALLBACK_NUMBER = "callback_number"
-    """Calls that the trunk brings after the customer's answer are put to an agent at once."""
-    CONTEXT_ROUTING = "context_routing"
-    """The payload of a call button routes the call to the agent or queue that it names."""
-    AGENT_PRESENCE = "agent_presence"
-    """The PBX can be asked whether an agent is free."""
 
 
 class Purpose(StrEnum):
@@ -58,86 +22,6 @@ class Purpose(StrEnum):
     CLOSED_DESK = "closed_desk"
     UNASSIGNED = "unassigned"
     CALLBACK = "callback"
-
-
-def _expand(value: Any) -> Any:
-    """Ranges such as ``1001-1010`` and ``127.0.0.100-127.0.0.109`` as the single items they stand for."""
-    if not isinstance(value, list):
-        return value
-    items: list[str] = []
-    for item in value:
-        first, separator, last = str(item).partition("-")
-        if not separator:
-            items.append(str(item))
-        elif first.isdigit() and last.isdigit() and len(first) == len(last) and first <= last:
-            items.extend(str(n).zfill(len(first)) for n in range(int(first), int(last) + 1))
-        elif "." in first and "." in last:
-            low, high = IPv4Address(first), IPv4Address(last)
-            if high < low:
-                raise ValueError(f"{item!r} runs backwards")
-            items.extend(str(IPv4Address(n)) for n in range(int(low), int(high) + 1))
-        else:
-            raise ValueError(f"{item!r} is neither an item nor a range such as '1001-1010'")
-    return items
-
-
-def _secret(value: Any) -> Any:
-    """``env:NAME`` and ``file:PATH`` as the secret they point at; other texts as they are."""
-    if isinstance(value, str) and value.startswith("env:"):
-        name = value.removeprefix("env:")
-        if name not in os.environ:
-            raise ValueError(f"the environment variable {name} is not set")
-        return os.environ[name]
-    if isinstance(value, str) and value.startswith("file:"):
-        path = Path(value.removeprefix("file:")).expanduser()
-        if not path.is_file():
-            raise ValueError(f"there is no file {path}")
-        return path.read_text().strip()
-    return value
-
-
-def _e164(number: str) -> str:
-    try:
-        parsed = phonenumbers.parse(number, None)
-    except phonenumbers.NumberParseException:
-        raise ValueError(f"{number!r} is not a number in E.164 form such as '+442079460100'") from None
-    if phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) != number:
-        raise ValueError(f"{number!r} is not in E.164 form: '+' and digits only")
-    return number
-
-
-def _address(text: str) -> str:
-    try:
-        ip_address(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not an IP address") from None
-    return text
-
-
-def _hours(value: Any) -> Any:
-    return parse_hours(value) if isinstance(value, str) else value
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError(f"{name!r} is not a time zone such as 'Europe/London'") from None
-    return name
-
-
-E164 = Annotated[str, AfterValidator(_e164)]
-Address = Annotated[str, AfterValidator(_address)]
-Items = Annotated[list[str], BeforeValidator(_expand)]
-Secret = Annotated[SecretStr, BeforeValidator(_secret)]
-OpeningHours = Annotated[Hours, BeforeValidator(_hours)]
-Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
-
-
-class Section(BaseModel):
-    """A table of the file: unknown keys are errors, values do not change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True)
 
 
 class PbxSection(Section):
@@ -151,7 +35,7 @@ class PbxSection(Section):
     """Port of the PBX's SIP side towards the trunk."""
     transport: Literal["udp", "tcp"] = "udp"
     """How the trunk sends SIP to it."""
-    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    timezone: Zone = "UTC"
     """The PBX's own time zone, in which opening hours are meant."""
     provider: Literal["auto", "docker", "rootfs", "local"] = "auto"
     """Reference PBX only: how to get an Asterisk."""
@@ -179,7 +63,7 @@ class TrunkSection(Section):
         if not self.addresses:
             raise ValueError("addresses must name at least one IP address")
         for address in self.addresses:
-            _address(address)
+            require_address(address)
         return self
 
 
@@ -349,7 +233,7 @@ class Target(Section):
         return self.languages.by_country.get(country, self.languages.default)
 
 
-BUILT_IN = Path(__file__).resolve().parent.parent / "scenarios" / "targets"
+BUILT_IN = Path(__file__).resolve().parent.parent.parent / "scenarios" / "targets"
 
 
 def find_target(name_or_path: str) -> Path:

@@ -1,0 +1,42 @@
+"""The target: all that is known of the PBX under test, from one TOML file.
+
+``model`` is the file, ``fields`` the forms of its values, ``claims`` its PICS. Nothing here knows a PBX product.
+"""
+
+from harness.target.claims import Claim
+from harness.target.model import (
+    BUILT_IN,
+    AgentsSection,
+    DeadlinesSection,
+    EscalationSection,
+    LanguagesSection,
+    Number,
+    PbxSection,
+    PhonesSection,
+    PlatformSection,
+    Purpose,
+    Queue,
+    Target,
+    TrunkSection,
+    find_target,
+    load_target,
+)
+
+__all__ = [
+    "BUILT_IN",
+    "AgentsSection",
+    "Claim",
+    "DeadlinesSection",
+    "EscalationSection",
+    "LanguagesSection",
+    "Number",
+    "PbxSection",
+    "PhonesSection",
+    "PlatformSection",
+    "Purpose",
+    "Queue",
+    "Target",
+    "TrunkSection",
+    "find_target",
+    "load_target",
+]

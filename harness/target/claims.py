@@ -1,0 +1,35 @@
+"""What a target may claim to support."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Claim(StrEnum):
+    """What a target says it supports: its PICS, in the terms of conformance testing (ETSI TS 102 027-1).
+
+    A scenario tagged ``@claims.<name>`` is not run against a target that does not claim ``<name>``.
+    """
+
+    OPUS = "opus"
+    PCMU = "pcmu"
+    PCMA = "pcma"
+    G722 = "g722"
+    GREETING = "greeting"
+    LANGUAGE_BY_CALLER = "language_by_caller"
+    LANGUAGE_MENU = "language_menu"
+    QUEUE_MUSIC = "queue_music"
+    BUSY_ANNOUNCEMENT = "busy_announcement"
+    AFTER_HOURS = "after_hours"
+    VOICEMAIL = "voicemail"
+    UNKNOWN_NUMBER_ANNOUNCEMENT = "unknown_number_announcement"
+    CALLS_CUSTOMERS = "calls_customers"
+    """Agents can call WhatsApp customers through the PBX, which sends INVITE to the trunk."""
+    CLICK_TO_CALL = "click_to_call"
+    """The PBX can be told to connect an agent with a customer."""
+    CALLBACK_NUMBER = "callback_number"
+    """Calls that the trunk brings after the customer's answer are put to an agent at once."""
+    CONTEXT_ROUTING = "context_routing"
+    """The payload of a call button routes the call to the agent or queue that it names."""
+    AGENT_PRESENCE = "agent_presence"
+    """The PBX can be asked whether an agent is free."""
