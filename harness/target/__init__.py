@@ -21,6 +21,7 @@ from harness.target.model import (
     find_target,
     load_target,
 )
+from harness.target.sites import Region, RoutingSection, Site
 
 __all__ = [
     "BUILT_IN",
@@ -35,6 +36,9 @@ __all__ = [
     "PlatformSection",
     "Purpose",
     "Queue",
+    "Region",
+    "RoutingSection",
+    "Site",
     "Target",
     "TrunkSection",
     "find_target",

@@ -33,3 +33,5 @@ class Claim(StrEnum):
     """The payload of a call button routes the call to the agent or queue that it names."""
     AGENT_PRESENCE = "agent_presence"
     """The PBX can be asked whether an agent is free."""
+    SITES = "sites"
+    """Calls are routed to sites by country, language, number and hours."""

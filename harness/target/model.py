@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from harness.target.claims import Claim
 from harness.target.fields import E164, Items, Language, OpeningHours, Secret, Section, Zone, require_address
+from harness.target.sites import RoutingSection, Site
 from harness.toml_file import load_model
 
 
@@ -196,6 +197,8 @@ class Target(Section):
     queues: list[Queue]
     numbers: list[Number]
     languages: LanguagesSection = LanguagesSection()
+    sites: list[Site] = Field(default_factory=list)
+    routing: RoutingSection = RoutingSection()
     prompts: dict[str, dict[str, Path]] = Field(default_factory=dict)
     """``[prompts.<name>]``: the WAV that the PBX plays, byte for byte, by language (``any`` for all)."""
     platform: PlatformSection = PlatformSection()
@@ -218,6 +221,27 @@ class Target(Section):
                     f"queue {queue.name!r} names the trunk address {queue.trunk_address}, which is not in [trunk]"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _sites_known(self) -> Target:
+        queues = {queue.name for queue in self.queues}
+        for site in self.sites:
+            if site.queue not in queues:
+                raise ValueError(f"site {site.name!r} names the queue {site.queue!r}, which is not declared")
+        known = {site.name for site in self.sites}
+        routing = self.routing
+        lists = {f"numbers.{number}": sites for number, sites in routing.numbers.items()}
+        lists |= {f"regions.{name}": region.sites for name, region in routing.regions.items()}
+        lists |= {f"languages.{language}": sites for language, sites in routing.languages.items()}
+        for rule, names in (lists | {"default": routing.default}).items():
+            for name in names:
+                if name not in known:
+                    raise ValueError(f"[routing] {rule} names the site {name!r}, which is not declared")
+        return self
+
+    def site(self, name: str) -> Site | None:
+        """The site called ``name``, None when there is none."""
+        return next((site for site in self.sites if site.name == name), None)
 
     def prompt(self, name: str, language: str) -> Path | None:
         """The file of a prompt in a language, None when the target does not declare it."""

@@ -27,6 +27,7 @@ class _TwinFile(BaseModel):
     caught_by: Annotated[list[str], Field(min_length=1)]
     reason: str
     starts: bool = True
+    target: str = "reference"
     verdict: Literal[Verdict.FAIL, Verdict.INCONCLUSIVE] = Verdict.FAIL
 
 
@@ -37,7 +38,8 @@ class Twin:
     ``description`` is what a PBX's administrator would say is wrong, ``breaks`` the requirement that does
     not hold. A scenario whose name contains one of ``caught_by`` must fail, with a reason that the regular
     expression ``reason`` finds; the verdict is then ``verdict``: a PBX that cannot be told from a wrong
-    set-up of ours is no proven failure. ``starts`` is false for a PBX that does not run at all.
+    set-up of ours is no proven failure. ``starts`` is false for a PBX that does not run at all. ``target`` is
+    the built-in target that it is a twin of.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Twin:
     caught_by: tuple[str, ...]
     reason: str
     starts: bool
+    target: str
     verdict: Verdict
     directory: Path
 
@@ -81,6 +84,7 @@ def _load(directory: Path) -> Twin:
         caught_by=tuple(file.caught_by),
         reason=file.reason,
         starts=file.starts,
+        target=file.target,
         verdict=file.verdict,
         directory=directory,
     )
