@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any
@@ -72,6 +73,16 @@ def _hours(value: Any) -> Any:
     return parse_hours(value) if isinstance(value, str) else value
 
 
+def _wall_clock(value: Any) -> datetime:
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is not a time such as '2026-03-10 10:30:00'") from None
+    if moment.tzinfo is not None:
+        raise ValueError(f"{value!r} has a time zone of its own; write the PBX's local time")
+    return moment
+
+
 def zone_name(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -80,6 +91,7 @@ def zone_name(name: str) -> str:
     return name
 
 
+WallClock = Annotated[datetime, BeforeValidator(_wall_clock)]
 Zone = Annotated[str, AfterValidator(zone_name)]
 E164 = Annotated[str, AfterValidator(_e164)]
 Address = Annotated[str, AfterValidator(require_address)]

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from harness.target.claims import Claim
-from harness.target.fields import E164, Items, Language, OpeningHours, Secret, Section, Zone, require_address
+from harness.target.fields import E164, Items, Language, OpeningHours, Secret, Section, WallClock, Zone, require_address
 from harness.target.sites import RoutingSection, Site
 from harness.toml_file import load_model
 
@@ -40,8 +40,8 @@ class PbxSection(Section):
     """The PBX's own time zone, in which opening hours are meant."""
     provider: Literal["auto", "docker", "rootfs", "local"] = "auto"
     """Reference PBX only: how to get an Asterisk."""
-    clock: str = ""
-    """Reference PBX only: local time at which its clock starts, ``2026-03-10 10:30:00``; empty: now."""
+    clock: WallClock | None = None
+    """Reference PBX only: local time at which its clock starts, ``2026-03-10 10:30:00``; now when left out."""
 
 
 class TrunkSection(Section):

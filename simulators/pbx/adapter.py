@@ -43,6 +43,8 @@ class RunningPbx:
     control_user: str = ""
     control_password: str = ""
     directory: str = ""
+    own: bool = False
+    """A scenario has it to itself and may change it: move its clock, stop a part of it."""
 
 
 class PbxAdapter(Protocol):
@@ -56,6 +58,15 @@ class PbxAdapter(Protocol):
 
     def now(self) -> datetime | None:
         """The PBX's clock as naive local time of its time zone."""
+
+    def set_clock(self, local: datetime) -> bool | None:
+        """Move the PBX's clock to a naive local time of its time zone; true when it shows it.
+
+        Raises HarnessMisuse for a PBX that other scenarios use at the same time.
+        """
+
+    def reset(self) -> None:
+        """Undo what scenarios have changed on a PBX of their own: its clock is as at its start."""
 
     def voicemail_messages(self, number: str) -> Sequence[Path] | None:
         """Audio files of the messages left for a number of the target, oldest first."""

@@ -25,6 +25,12 @@ class ExternalPbx:
     def now(self) -> datetime | None:
         return datetime.now(self._timezone).replace(tzinfo=None)
 
+    def set_clock(self, local: datetime) -> bool | None:
+        return None
+
+    def reset(self) -> None:
+        """Nothing was changed."""
+
     def voicemail_messages(self, number: str) -> Sequence[Path] | None:
         return None
 

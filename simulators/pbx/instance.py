@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from simulators.pbx.clock import ClockFile
+
 ALIVE = "alive.lock"
 """Held by the run for as long as the instance is in use; the kernel lets go of it when the run dies."""
 
@@ -64,6 +66,11 @@ class Layout:
     def log(self) -> PurePosixPath:
         return self.home / "log"
 
+    @property
+    def clock(self) -> PurePosixPath:
+        """Not there when the PBX runs by the real clock."""
+        return self.home / "clock"
+
     def directories(self) -> tuple[PurePosixPath, ...]:
         """All that must exist before the PBX starts."""
         return (
@@ -94,6 +101,11 @@ class Instance:
     def outside(self, inside: PurePosixPath) -> Path:
         """Path on this machine of what the PBX calls ``inside``."""
         return self.root / inside.relative_to("/")
+
+    @property
+    def clock(self) -> ClockFile:
+        """The PBX's clock."""
+        return ClockFile(self.outside(self.layout.clock))
 
     def furnish(self, documentation: PurePosixPath) -> None:
         """Make the directories that must exist before the PBX starts."""

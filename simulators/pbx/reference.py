@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -79,10 +79,12 @@ def start(
     *,
     provider: str = "auto",
     twin: str | None = None,
+    own: bool = False,
     progress: Callable[[str], None] = lambda _text: None,
 ) -> ReferencePbx:
     """Bring up the reference PBX for ``target``; logs and the rest go to ``directory``.
 
+    ``own`` is one that a scenario has to itself and may change: its clock can be moved.
     Addresses move to a free block when the target's are taken. Call it from a thread that lives as long as
     the PBX shall: the kernel ends the PBX with it. Raises HarnessMisuse for a target or provider that is
     impossible here, Inconclusive when Asterisk does not come up.
@@ -95,7 +97,7 @@ def start(
         try:
             instance = create_instance(way.instances, way.root, way.documentation())
             try:
-                return _start(block, directory, way, instance, broken, [why], progress)
+                return _start(block, directory, way, instance, broken, own, [why], progress)
             except BaseException:
                 instance.remove()
                 raise
@@ -113,6 +115,7 @@ def _start(
     provider: Provider,
     instance: Instance,
     twin: Twin | None,
+    own: bool,
     notes: list[str],
     progress: Callable[[str], None],
 ) -> ReferencePbx:
@@ -121,7 +124,9 @@ def _start(
     write_instance(
         target, instance, twin=twin, pstn_address=block.pstn_address, control=control, opus=provider.opus_modules()
     )
-    if target.pbx.clock and not provider.can_fake_clock():
+    if own and target.pbx.clock is None:
+        instance.clock.set_offset(0)
+    if target.pbx.clock is not None and not provider.can_fake_clock():
         notes.append("the PBX runs by the real clock: this machine's Asterisk has no libfaketime")
         progress(notes[-1])
     if target != block.target and target.pbx.host != block.target.pbx.host:
@@ -133,12 +138,13 @@ def _start(
         control_user=control.user,
         control_password=control.password,
         directory=str(instance.path),
+        own=own and provider.can_fake_clock(),
     )
     directory.mkdir(parents=True, exist_ok=True)
     process: PbxProcess | None = None
     if twin is None or twin.starts:
         console = directory / "console.log"
-        process = provider.start(instance, Clock(target.pbx.timezone, target.pbx.clock), console)
+        process = provider.start(instance, Clock(target.pbx.timezone, moves=own), console)
         try:
             running = _wait_until_up(running, process, instance, console, notes, twin)
         except BaseException:
@@ -182,6 +188,8 @@ def write_instance(
     for name, text in render(facts, twin).items():
         (instance.outside(layout.etc) / name).write_text(text, encoding="utf-8")
     install_sounds(target, instance.outside(layout.sounds), instance.outside(layout.music))
+    if target.pbx.clock is not None:
+        instance.clock.set_to(target.pbx.clock, target.pbx.timezone)
 
 
 def with_accounts(target: Target) -> Target:
@@ -241,15 +249,7 @@ def _wait_until_up(
     if twin is None and not has_opus and Claim.OPUS in target.claims:
         notes.append("this Asterisk has no Opus codec: scenarios that need it are not run")
         target = target.model_copy(update={"claims": target.claims - {Claim.OPUS}})
-    return RunningPbx(
-        target=target,
-        provider=running.provider,
-        version=version,
-        control_url=running.control_url,
-        control_user=running.control_user,
-        control_password=running.control_password,
-        directory=running.directory,
-    )
+    return replace(running, target=target, version=version)
 
 
 def _secrets(running: RunningPbx) -> tuple[str, ...]:

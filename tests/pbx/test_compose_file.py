@@ -19,10 +19,10 @@ def test_variables():
 
 
 def test_the_repositorys_file():
-    service = read_service({"TRUNKPROOF_INSTANCE": "/i", "TRUNKPROOF_CLOCK": "2026-03-10 10:30:00"})
+    service = read_service({"TRUNKPROOF_INSTANCE": "/i", "TRUNKPROOF_CLOCK_MOVES": "1"})
     assert service.network_mode == "host"
     assert service.volumes == ["/i:/i"]
-    assert service.environment == {"TZ": "Europe/London", "CLOCK": "2026-03-10 10:30:00"}
+    assert service.environment == {"TZ": "Europe/London", "FAKETIME_NO_CACHE": "1"}
     assert (service.context / "Dockerfile").is_file()
     assert yaml.safe_load(COMPOSE_FILE.read_text())["services"].keys() == {"pbx"}
 

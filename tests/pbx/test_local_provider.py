@@ -43,7 +43,7 @@ def test_it_runs_on_its_configuration_with_a_bare_environment(asterisk, tmp_path
     assert provider.program == str(program)
     instance = create_instance(provider.instances, provider.root, provider.documentation())
     log = tmp_path / "run" / "console.log"
-    process = provider.start(instance, Clock("Europe/Madrid", ""), log)
+    process = provider.start(instance, Clock("Europe/Madrid"), log)
     deadline = monotonic() + ENDS_S
     while "ready" not in log.read_text() and monotonic() < deadline:
         sleep(0.01)

@@ -7,11 +7,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from time import monotonic, sleep
 
-from harness.errors import Inconclusive
+from harness.errors import HarnessMisuse, Inconclusive
 from simulators.pbx.adapter import PbxChannel, QueueState, RunningPbx
 from simulators.pbx.asterisk.ami import Manager, ManagerError, Message
+from simulators.pbx.clock import ClockFile
 from simulators.pbx.instance import Layout
+
+CLOCK_MOVED_S = 2.0
+"""Within this a moved clock must be seen, and so far it may have gone on by then, in s."""
+
+POLL_S = 0.02
 
 _CHANNEL = re.compile(r"^[^/]+/(?P<peer>.+)-[0-9a-f]+(?:;[12])?$")
 _DEVICE_NOT_IN_USE = "1"
@@ -30,6 +37,9 @@ class AsteriskPbx:
         spool = Layout(PurePosixPath(running.directory))
         self._recordings = Path(spool.recordings)
         self._voicemail = Path(spool.voicemail)
+        self._own = running.own
+        self._clock = ClockFile(Path(spool.clock))
+        self._offset_s = self._clock.offset_s()
 
     def channels(self) -> Sequence[PbxChannel] | None:
         """Call legs that exist now; a leg to an agent has the caller's number as its caller."""
@@ -61,6 +71,26 @@ class AsteriskPbx:
             return datetime.fromisoformat(answer["Value"])
         except ValueError:
             raise Inconclusive(f"the PBX's clock reads {answer['Value']!r}") from None
+
+    def set_clock(self, local: datetime) -> bool | None:
+        """Move the clock and wait until Asterisk itself shows it. Raises HarnessMisuse, Inconclusive."""
+        if not self._own:
+            raise HarnessMisuse(
+                "the scenario moves the clock of a PBX that other scenarios use as well",
+                suggestion="tag the scenario, or its feature, with @own_pbx",
+            )
+        self._clock.set_to(local, self._target.pbx.timezone)
+        deadline = monotonic() + CLOCK_MOVED_S
+        while (shown := self.now()) is None or abs((shown - local).total_seconds()) > CLOCK_MOVED_S:
+            if monotonic() >= deadline:
+                raise Inconclusive(f"the PBX's clock was moved to {local}, but shows {shown}")
+            sleep(POLL_S)
+        return True
+
+    def reset(self) -> None:
+        """Put the clock back to where the target has it start, if it was moved."""
+        if self._own and self._clock.offset_s() != self._offset_s:
+            self._clock.set_offset(self._offset_s)
 
     def voicemail_messages(self, number: str) -> Sequence[Path] | None:
         """Messages left for a number; they have a file of their own number each."""

@@ -111,7 +111,7 @@ class DockerProvider:
             "TRUNKPROOF_INSTANCE": str(instance.path),
             "TRUNKPROOF_USER": f"{os.getuid()}:{os.getgid()}",
             "TRUNKPROOF_TIMEZONE": clock.timezone,
-            "TRUNKPROOF_CLOCK": clock.starts_at,
+            "TRUNKPROOF_CLOCK_MOVES": "1" if clock.moves else "",
         }
         ready = rootfs.rootfs_path()
         if ready is not None:

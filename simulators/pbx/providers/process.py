@@ -66,15 +66,17 @@ class ProcessProvider:
         path = os.environ.get("PATH", "") if self.root == Path("/") else "/usr/sbin:/usr/bin:/sbin:/bin"
         environment = {"PATH": path, "LANG": "C.UTF-8", "HOME": "/", "TZ": clock.timezone}
         faketime = self._faketime()
-        if clock.starts_at and faketime is not None:
+        if instance.clock.path.exists() and faketime is not None:
             environment |= {
                 "LD_PRELOAD": str(Path("/") / faketime.relative_to(self.root)),
-                "FAKETIME": f"@{clock.starts_at}",
+                "FAKETIME_TIMESTAMP_FILE": str(instance.layout.clock),
                 # Only the time of day moves; timers and RTP keep their pace.
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1",
                 # Children have the same clock without it, and a killed PBX would leave files in /dev/shm.
                 "FAKETIME_DISABLE_SHM": "1",
             }
+            if clock.moves:
+                environment["FAKETIME_NO_CACHE"] = "1"
         setting = [f"{name}={value}" for name, value in environment.items()]
         configuration = instance.layout.etc / "asterisk.conf"
         command = ["/usr/bin/env", "-i", *setting, self.program, "-C", str(configuration), "-f", "-n"]

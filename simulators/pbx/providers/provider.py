@@ -14,10 +14,13 @@ STOP_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The time zone of the PBX and the local time at which its clock starts, empty for the real one."""
+    """The PBX's time zone, and whether its clock, the instance's clock file, may move while it runs.
+
+    One that never moves is not read again at each look at the time, of which calls take thousands a second.
+    """
 
     timezone: str
-    starts_at: str
+    moves: bool = False
 
 
 class PbxProcess(Protocol):
