@@ -116,6 +116,8 @@ class ScenarioRecord(Record):
     duration_s: float
     talk_s: float
     worker: str = ""
+    target: str = ""
+    """Name of the target that it ran on, of those that the run has."""
     participants: list[Participant] = Field(default_factory=list)
     trace: str = ""
     clips: list[Clip] = Field(default_factory=list)

@@ -66,6 +66,7 @@ def _scenario(run_directory: Path, evidence: Evidence) -> dict[str, Any]:
         "duration_s": round(record.duration_s, 3),
         "talk_s": round(record.talk_s, 3),
         "worker": record.worker,
+        "target": record.target,
         "facts": record.facts,
         "problems": list(evidence.problems),
         "evidence": _files(run_directory, evidence.directory),

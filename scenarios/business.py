@@ -26,7 +26,7 @@ class Business:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        self.case = f"case-{scene.testbed.settings.seed % 10_000}-{scene.testbed.number()}"
+        self.case = f"case-{scene.testbed.crew.seed % 10_000}-{scene.testbed.number()}"
         self.payload = ""
         """What the latest offer carries."""
         self.refusal: ApiRefused | None = None

@@ -194,7 +194,7 @@ def pstn_calls_of(scene: Scene) -> list[PstnCall]:
 
 def never_pstn(scene: Scene) -> None:
     """No call of the scenario came out at the PSTN gateway (Meta forbids it on any leg)."""
-    if not scene.testbed.settings.pstn_address:
+    if not scene.testbed.system.pstn_address:
         scene.note("not checked: this PBX's PSTN gateway cannot be seen from here")
     calls = pstn_calls_of(scene)
     if calls:

@@ -69,7 +69,7 @@ def _trap_entry(scene: Scene, call: PstnCall) -> SipTraceEntry:
         at=call.at,
         wall=call.wall,
         source=call.source,
-        destination=scene.testbed.settings.pstn_address,
+        destination=scene.testbed.system.pstn_address,
         transport="udp",
         raw=call.raw,
     )
@@ -90,7 +90,7 @@ def _participants(scene: Scene) -> list[Participant]:
     ]
     cast.append(
         Participant(
-            name=f"Trunk {testbed.settings.profile}",
+            name=f"Trunk {testbed.system.profile}",
             role=Role.TRUNK,
             addresses=[testbed.trunk_address],
         )
@@ -108,8 +108,8 @@ def _participants(scene: Scene) -> list[Participant]:
         for agent in scene.agents
     ]
     # Always in the picture: an empty column shows that nothing came out there.
-    if testbed.settings.pstn_address:
-        address = testbed.settings.pstn_address
+    if testbed.system.pstn_address:
+        address = testbed.system.pstn_address
         cast.append(Participant(name="PSTN gateway", role=Role.PSTN, addresses=[address], detail="must never ring"))
     return cast
 

@@ -1,62 +1,33 @@
-"""The testbed of one worker: trunk, WhatsApp's platform, the business's backend and all phones around one PBX.
+"""The testbed of one worker at one PBX: its trunk and WhatsApp's platform, and the worker's people around them.
 
-It lives as long as the worker; each scenario gets a ``Scene`` on it. A simulator that died is started
-anew for the next scenario, so one crash costs one scenario.
+It lives as long as the worker; each scenario gets a ``Scene`` on it.
 """
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import count, cycle
+from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 from harness.errors import Inconclusive
-from harness.lag import LagWatch, Stalled
+from harness.lag import Stalled
 from harness.leases import Lease, LeaseBook
 from harness.process import Simulator
 from harness.trace import SipTraceEntry
 from scenarios.capacity import Capacity
-from simulators.backend.protocol import BackendConfig, WhereWebhooks
-from simulators.pbx.adapter import PbxAdapter, RunningPbx
+from scenarios.crew import LOOPBACK, Crew
+from scenarios.starting import Simulators, await_ready
+from scenarios.system import RunSettings, System
+from simulators.pbx.adapter import PbxAdapter
 from simulators.pbx.adapters import adapter_for
 from simulators.phones.customers import CustomerBook
-from simulators.phones.protocol import Codecs, Limits, PhoneLimits, PhonesConfig
-from simulators.phones.sip_log import SipLogReader
 from simulators.trunk.protocol import KeepAlive, Probe, TrunkConfig, WhereCustomersCall
 from simulators.whatsapp.protocol import Faces, PlatformConfig, WhereFaces
 
 TRUNK_LEASE_S = 120.0
 PROBE_S = 2.0
-NICE = 10
-LOOPBACK = "127.0.0.1"
-"""Where the platform's and the backend's HTTP servers are: their ports are ephemeral."""
-LATE_S = 1.0
-"""What is awaited has deadlines of seconds: being kept from running for less than this does not matter."""
-SHORTFALL_NAME = "shortfall.txt"
-"""Beside a worker's other files, when there is one: a line that the run's notes must have."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSettings:
-    """What every worker of a run must know; plain values that survive pickling."""
-
-    run_directory: str
-    running: RunningPbx
-    profile: str
-    pstn_log: str
-    pstn_address: str
-    seed: int
-
-    @property
-    def directory(self) -> Path:
-        return Path(self.run_directory)
 
 
 class Testbed:
@@ -64,35 +35,30 @@ class Testbed:
 
     __test__ = False  # not a test class, whatever its name looks like to pytest
 
-    def __init__(self, settings: RunSettings, worker: str) -> None:
+    def __init__(self, settings: RunSettings, system: System, crew: Crew) -> None:
         self.settings = settings
-        self.worker = worker
-        self.target = settings.running.target
-        self.leases = LeaseBook(settings.directory / ".leases")
-        self.pbx: PbxAdapter = adapter_for(settings.running)
-        self.customer_book = CustomerBook(settings.seed)
-        self.directory = settings.directory / "work" / worker
-        self._numbers = count(1)
+        self.system = system
+        self.crew = crew
+        self.worker = crew.worker
+        self.target = system.running.target
+        self.leases = LeaseBook(settings.directory / ".leases" / system.key)
+        self.pbx: PbxAdapter = adapter_for(system.running)
+        self.directory = crew.directory / system.key
         self._trunk_lease = self._lease_trunk(self._unbound_addresses())
         # A socket's path may have 107 octets, a run's directory may have more.
         self._sockets = Path(tempfile.mkdtemp(prefix="trunkproof-"))
         self.access_token = secrets.token_urlsafe(24)
-        self.app_secret = secrets.token_hex(16)
         pool = list(self.target.phones.addresses)
         # Each worker begins elsewhere in the pool, so that ladders of parallel scenarios show other addresses.
-        start = settings.seed * 37 % len(pool)
+        start = crew.seed * 37 % len(pool)
         self._phone_addresses = cycle(pool[start:] + pool[:start])
-        self._simulators: dict[str, Simulator] = {}
-        self._agents_log = SipLogReader(self.directory / "no-agents-yet")
-        self._agent_messages: list[SipTraceEntry] = []
-        self.stalls: list[Stalled] = []
-        """Times in which this very process, whose clock decides what is late, was kept from running."""
-        LagWatch(self.stalls.append, stall_s=LATE_S).start()
+        self._simulators = Simulators(
+            settings.directory / "logs",
+            f"{system.key}-{self.worker}",
+            {"platform": self._platform_recipe, "trunk": self._trunk_recipe},
+        )
         self.customers_call = ""
         self.faces = Faces(graph="", cpaas="")
-        self.webhooks = ""
-        """URL at which the business's backend takes webhooks."""
-        self.capacity = Capacity(frozenset(), PhoneLimits(max_calls=0, max_phones=0))
 
     @property
     def trunk(self) -> Simulator:
@@ -104,11 +70,27 @@ class Testbed:
 
     @property
     def customers(self) -> Simulator:
-        return self._simulators["customers"]
+        return self.crew.customers
 
     @property
     def agents(self) -> Simulator:
-        return self._simulators["agents"]
+        return self.crew.agents
+
+    @property
+    def customer_book(self) -> CustomerBook:
+        return self.crew.customer_book
+
+    @property
+    def capacity(self) -> Capacity:
+        return self.crew.capacity
+
+    @property
+    def webhooks(self) -> str:
+        return self.crew.webhooks
+
+    @property
+    def stalls(self) -> list[Stalled]:
+        return self.crew.stalls
 
     @property
     def trunk_address(self) -> str:
@@ -120,12 +102,11 @@ class Testbed:
 
     @property
     def pstn_log(self) -> Path:
-        return Path(self.settings.pstn_log)
+        return Path(self.system.pstn_log)
 
     def agent_messages(self, since: float) -> list[SipTraceEntry]:
         """SIP messages between the PBX and the agents' phones since a moment (CLOCK_MONOTONIC, s)."""
-        self._agent_messages.extend(self._agents_log.read())
-        return [message for message in self._agent_messages if message.at >= since]
+        return self.crew.agent_messages(since)
 
     def phone_address(self) -> str:
         """The next local address for a phone."""
@@ -133,7 +114,7 @@ class Testbed:
 
     def number(self) -> int:
         """A number that no other thing of this worker has."""
-        return next(self._numbers)
+        return self.crew.number()
 
     def make_ready(self, trunk_address: str = "") -> None:
         """Start what does not run, with the trunk at ``trunk_address`` if that matters.
@@ -142,47 +123,18 @@ class Testbed:
         """
         if trunk_address and trunk_address != self.trunk_address:
             self._move_trunk(trunk_address)
-        starts: dict[str, Callable[[], Simulator]] = {
-            "platform": self._start_platform,
-            "backend": self._start_backend,
-            "trunk": self._start_trunk,
-            "customers": lambda: self._start_phones("customers"),
-            "agents": lambda: self._start_phones("agents"),
-        }
-        missing = [name for name in starts if name not in self._simulators or not self._simulators[name].alive]
+        people = self.crew.simulators.missing()
+        missing = self._simulators.missing()
         if "platform" in missing and "trunk" not in missing:
             # The trunk's way to the platform is gone with it.
             missing.append("trunk")
-        if missing:
-            self._start(missing, starts)
-        self.require_reachable()
-
-    def _start(self, missing: list[str], starts: dict[str, Callable[[], Simulator]]) -> None:
-        for name in missing:
-            if name in self._simulators:
-                self._simulators.pop(name).stop()
+        await_ready(self.crew.simulators.start(people) + self._simulators.start(missing))
+        self.crew.settle(set(people))
         if "trunk" in missing:
-            self.customers_call = ""
-        if "platform" in missing:
-            self.faces = Faces(graph="", cpaas="")
-        if "backend" in missing:
-            self.webhooks = ""
-        for name in missing:
-            self._simulators[name] = starts[name]()
-        # What this process does from here on is analysis: it must not take the processor from calls.
-        os.setpriority(os.PRIO_PROCESS, 0, NICE)
-        with ThreadPoolExecutor(len(missing)) as waiters:
-            list(waiters.map(lambda name: self._simulators[name].ready(), missing))
-        if not self.customers_call:
             self.customers_call = self.trunk.call(WhereCustomersCall())
-        if not self.faces.graph:
+        if "platform" in missing:
             self.faces = self.platform.call(WhereFaces())
-        if not self.webhooks:
-            self.webhooks = self._simulators["backend"].call(WhereWebhooks())
-        if not self.capacity.codecs:
-            self.capacity = Capacity(frozenset(self.customers.call(Codecs())), self.customers.call(Limits()))
-            if shortfall := self.capacity.shortfall():
-                (self.directory / SHORTFALL_NAME).write_text(f"{shortfall}\n", encoding="utf-8")
+        self.require_reachable()
 
     def reachable(self) -> bool:
         """Whether the PBX answers OPTIONS from the trunk at all; any final code will do."""
@@ -199,11 +151,8 @@ class Testbed:
             )
 
     def stop(self) -> None:
-        """End all simulators of this worker."""
-        simulators, self._simulators = list(self._simulators.values()), {}
-        if simulators:
-            with ThreadPoolExecutor(len(simulators)) as stoppers:
-                list(stoppers.map(lambda simulator: simulator.stop(), simulators))
+        """End the trunk and the platform; the people are the worker's."""
+        self._simulators.stop()
         self._trunk_lease.release()
         shutil.rmtree(self._sockets, ignore_errors=True)
 
@@ -217,72 +166,41 @@ class Testbed:
 
     def _move_trunk(self, address: str) -> None:
         """Have the trunk at another address; it starts when it is needed."""
-        if "trunk" in self._simulators:
-            self._simulators.pop("trunk").stop()
+        self._simulators.drop("trunk")
         self._trunk_lease.release()
         self._trunk_lease = self._lease_trunk([address])
-
-    def _start_platform(self) -> Simulator:
-        platform, trunk = self.target.platform, self.target.trunk
-        return self._simulator(
-            "platform",
-            "simulators.whatsapp.process:run",
-            PlatformConfig(
-                name=f"platform {self.worker}",
-                address=LOOPBACK,
-                policy_socket=str(self._policy_socket),
-                access_token=self.access_token,
-                app_secret=self.app_secret,
-                sip_password=trunk.digest_password.get_secret_value(),
-                sip_hostname=self.target.pbx.host,
-                rules=str(platform.rules or ""),
-                availability=str(platform.availability or ""),
-            ),
-        )
-
-    def _start_backend(self) -> Simulator:
-        return self._simulator(
-            "backend",
-            "simulators.backend.process:run",
-            BackendConfig(name=f"backend {self.worker}", address=LOOPBACK, app_secret=self.app_secret),
-        )
 
     @property
     def _policy_socket(self) -> Path:
         return self._sockets / "policy"
 
-    def _start_trunk(self) -> Simulator:
+    def _platform_recipe(self) -> tuple[str, PlatformConfig]:
+        platform, trunk = self.target.platform, self.target.trunk
+        return "simulators.whatsapp.process:run", PlatformConfig(
+            name=f"platform {self.worker}",
+            address=LOOPBACK,
+            policy_socket=str(self._policy_socket),
+            access_token=self.access_token,
+            app_secret=self.crew.app_secret,
+            sip_password=trunk.digest_password.get_secret_value(),
+            sip_hostname=self.target.pbx.host,
+            rules=str(platform.rules or ""),
+            availability=str(platform.availability or ""),
+        )
+
+    def _trunk_recipe(self) -> tuple[str, TrunkConfig]:
         pbx, trunk = self.target.pbx, self.target.trunk
-        return self._simulator(
-            "trunk",
-            "simulators.trunk.process:run",
-            TrunkConfig(
-                name=f"trunk {self.worker}",
-                address=self.trunk_address,
-                customer_port=0,
-                pbx_side_port=trunk.port,
-                pbx_host=pbx.host,
-                pbx_port=pbx.port,
-                pbx_transport=pbx.transport,
-                profile=self.settings.profile,
-                trace=str(self.trunk_trace),
-                digest_username=trunk.digest_username,
-                digest_password=trunk.digest_password.get_secret_value(),
-                policy_socket=str(self._policy_socket),
-            ),
+        return "simulators.trunk.process:run", TrunkConfig(
+            name=f"trunk {self.worker}",
+            address=self.trunk_address,
+            customer_port=0,
+            pbx_side_port=trunk.port,
+            pbx_host=pbx.host,
+            pbx_port=pbx.port,
+            pbx_transport=pbx.transport,
+            profile=self.system.profile,
+            trace=str(self.trunk_trace),
+            digest_username=trunk.digest_username,
+            digest_password=trunk.digest_password.get_secret_value(),
+            policy_socket=str(self._policy_socket),
         )
-
-    def _start_phones(self, name: str) -> Simulator:
-        directory = self.directory / f"{name}-{self.number()}"
-        directory.mkdir(parents=True, exist_ok=True)
-        if name == "agents":
-            self._agents_log = SipLogReader(directory / "pjsip.log")
-        return self._simulator(
-            name,
-            "simulators.phones.process:run",
-            PhonesConfig(name=f"{name} {self.worker}", directory=str(directory)),
-        )
-
-    def _simulator(self, name: str, entry: str, config: Any) -> Simulator:
-        log = self.settings.directory / "logs" / f"{name}-{self.worker}.log"
-        return Simulator(f"the {name} simulator", entry, config, log=log)

@@ -17,6 +17,7 @@ from rich.table import Table
 from harness.errors import HarnessMisuse, TrunkproofError
 from harness.target import load_target
 from trunkproof import platform_command, trunk_command
+from trunkproof.plugin.live_run import target_names
 
 app = typer.Typer(
     name="trunkproof",
@@ -37,7 +38,10 @@ TAKE_A_VALUE = frozenset({"-k", "-m", "-p", "-o", "-c", "-r", "-W"})
 @app.command(context_settings=PASS_ON)
 def run(
     context: typer.Context,
-    target: Annotated[str, typer.Option(help="Target file, or name of a built-in target.")] = "reference",
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="Target file, or name of a built-in one. Of several, a scenario takes the first that fits."),
+    ] = None,
     profile: Annotated[str, typer.Option(help="Trunk profile instead of the target's own.")] = "",
     provider: Annotated[str, typer.Option(help="Reference PBX from: auto, docker, rootfs, local.")] = "",
     twin: Annotated[str, typer.Option(help="Run against a broken twin of the reference PBX.")] = "",
@@ -49,10 +53,11 @@ def run(
     if list_twins:
         _print_twins()
         return
-    count = _workers_possible(target, workers)
+    targets = target_names(target or [], twin)
+    count = _workers_possible(targets, workers)
     arguments = [
         *(context.args or []),
-        f"--target={target}",
+        *(f"--target={name}" for name in targets),
         f"--profile={profile}",
         f"--provider={provider}",
         f"--twin={twin}",
@@ -61,7 +66,7 @@ def run(
         f"--rootdir={FEATURES.parent}",
         "-p", "trunkproof.plugin",
         "-p", "no:cacheprovider",
-        *(["-n", str(count), "--dist=worksteal"] if count > 1 else ["-p", "no:xdist"]),
+        *(["-n", str(count), "--dist=loadgroup"] if count > 1 else ["-p", "no:xdist"]),
     ]  # fmt: skip
     if not _features_named(context.args):
         arguments.insert(0, str(FEATURES))
@@ -106,15 +111,15 @@ def _features_named(arguments: list[str]) -> list[str]:
     return named
 
 
-def _workers_possible(target_name: str, workers: str) -> int:
-    """How many scenarios the target lets run side by side: each needs a trunk address of its own."""
+def _workers_possible(targets: list[str], workers: str) -> int:
+    """How many scenarios the targets let run side by side: each needs a trunk address of its own."""
     if workers != "auto" and not workers.isdigit():
         raise HarnessMisuse(f"-n takes a number or 'auto', not {workers!r}")
     wanted = (os.cpu_count() or 1) if workers == "auto" else int(workers)
-    target = load_target(target_name)
-    possible = max(1, min(wanted, len(target.trunk.addresses)))
+    addresses = max(len(load_target(name).trunk.addresses) for name in targets)
+    possible = max(1, min(wanted, addresses))
     if possible < wanted:
-        typer.echo(f"the target declares {len(target.trunk.addresses)} trunk address(es): running {possible} at a time")
+        typer.echo(f"the target declares {addresses} trunk address(es): running {possible} at a time")
     return possible
 
 

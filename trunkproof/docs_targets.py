@@ -36,6 +36,9 @@ All that trunkproof knows of the phone system under test is in one TOML file. `r
 7. `trunkproof doctor --target my_pbx.toml` checks the file and that everything in it can be reached; then
    `trunkproof run --target my_pbx.toml`.
 
+`--target` may be given several times: each scenario then runs on the first target that claims all it is tagged with.
+Without it a run is against all reference targets.
+
 A wrong key or value is one line that names the file, the line, the key and the nearest key there is.
 
 Addresses outside loopback work as well: give addresses of this machine that the PBX can reach. The load

@@ -38,6 +38,8 @@ class PbxSection(Section):
     """How the trunk sends SIP to it."""
     timezone: Zone = "UTC"
     """The PBX's own time zone, in which opening hours are meant."""
+    own_for_each_worker: bool = False
+    """Reference PBX only: no PBX is shared by scenarios that run side by side, because they change it."""
     provider: Literal["auto", "docker", "rootfs", "local"] = "auto"
     """Reference PBX only: how to get an Asterisk."""
     clock: WallClock | None = None

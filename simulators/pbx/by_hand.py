@@ -15,12 +15,12 @@ from simulators.pbx.asterisk.facts import AMI_PORT, HTTP_PORT, ControlFacts
 from simulators.pbx.blocks import PSTN_HOST
 from simulators.pbx.instance import Instance
 from simulators.pbx.providers.debian import DOCUMENTATION, OPUS_MODULES
-from simulators.pbx.reference import CONTROL_USER, with_accounts, write_instance
+from simulators.pbx.reference import CONTROL_USER, with_passwords, with_registrar, write_instance
 
 
 def write(directory: Path, target_name: str) -> str:
     """Write everything to ``directory`` and return what to do with it. Raises HarnessMisuse."""
-    target = with_accounts(load_target(target_name))
+    target = with_registrar(with_passwords(load_target(target_name)))
     if directory.exists() and any(directory.iterdir()):
         raise HarnessMisuse("is not empty", where=directory, suggestion="name a directory to be made")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -119,7 +119,7 @@ def _start(
     notes: list[str],
     progress: Callable[[str], None],
 ) -> ReferencePbx:
-    target = with_accounts(block.target)
+    target = with_registrar(with_passwords(block.target))
     control = ControlFacts(CONTROL_USER, secrets.token_urlsafe(18), HTTP_PORT, AMI_PORT)
     write_instance(
         target, instance, twin=twin, pstn_address=block.pstn_address, control=control, opus=provider.opus_modules()
@@ -192,15 +192,24 @@ def write_instance(
         instance.clock.set_to(target.pbx.clock, target.pbx.timezone)
 
 
-def with_accounts(target: Target) -> Target:
-    """The target with the passwords that are to be new and the registrar's address filled in."""
+def with_passwords(target: Target) -> Target:
+    """The target with new passwords where it wants them generated."""
     agents, trunk = target.agents, target.trunk
     return target.model_copy(
         update={
             "trunk": trunk.model_copy(update={"digest_password": _new_if_generated(trunk.digest_password)}),
+            "agents": agents.model_copy(update={"password": _new_if_generated(agents.password)}),
+        }
+    )
+
+
+def with_registrar(target: Target) -> Target:
+    """The target with the registrar's address filled in."""
+    agents = target.agents
+    return target.model_copy(
+        update={
             "agents": agents.model_copy(
                 update={
-                    "password": _new_if_generated(agents.password),
                     "registrar": agents.registrar or f"{target.pbx.host}:{target.pbx.port}",
                     "domain": agents.domain or target.pbx.host,
                 }

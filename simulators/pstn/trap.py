@@ -23,12 +23,15 @@ REFUSAL = (403, "PSTN forbidden for WhatsApp calls")
 _READ_BYTES = 65_536
 
 
+PSTN_PORT = 5060
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrapConfig:
     """Where the trap listens (UDP and TCP), and the file that gets one JSON line per INVITE."""
 
     address: str
-    port: int = 5060
+    port: int = PSTN_PORT
     log: str
 
 

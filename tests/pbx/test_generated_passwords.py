@@ -3,7 +3,7 @@
 from pydantic import SecretStr
 
 from harness.target import Target, load_target
-from simulators.pbx.reference import with_accounts
+from simulators.pbx.reference import with_passwords
 
 
 def passwords(target: Target) -> list[str]:
@@ -13,7 +13,7 @@ def passwords(target: Target) -> list[str]:
 def test_each_run_has_new_ones():
     target = load_target("reference")
     assert passwords(target) == ["generated", "generated"]
-    seen = {password for _ in range(2) for password in passwords(with_accounts(target))}
+    seen = {password for _ in range(2) for password in passwords(with_passwords(target))}
     assert len(seen) == 4 and "generated" not in seen
 
 
@@ -21,4 +21,4 @@ def test_declared_ones_and_none_stay():
     target = load_target("reference")
     trunk = target.trunk.model_copy(update={"digest_password": SecretStr("")})
     agents = target.agents.model_copy(update={"password": SecretStr("own")})
-    assert passwords(with_accounts(target.model_copy(update={"trunk": trunk, "agents": agents}))) == ["own", ""]
+    assert passwords(with_passwords(target.model_copy(update={"trunk": trunk, "agents": agents}))) == ["own", ""]

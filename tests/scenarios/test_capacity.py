@@ -32,7 +32,7 @@ def testbed(tmp_path: Path) -> SimpleNamespace:
         leases=LeaseBook(tmp_path / "leases"),
         customer_book=CustomerBook(1),
         capacity=PUBLISHED,
-        settings=SimpleNamespace(seed=1),
+        crew=SimpleNamespace(seed=1),
         webhooks="http://127.0.0.1:1/",
         platform=Remembering(replies={WhatRules: published_rules()}),
         trunk=Remembering(),

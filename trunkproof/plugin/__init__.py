@@ -16,11 +16,13 @@ import pytest
 from harness.errors import Inconclusive, NotRun, TrunkproofError
 from scenarios.checks import clear_pbx
 from scenarios.scene import Scene
-from scenarios.testbed import RunSettings, Testbed
-from trunkproof.plugin import recorder, terminal, trunk_groups
+from scenarios.system import RunSettings, require_claims
+from scenarios.testbed import Testbed
+from trunkproof.plugin import placing, recorder, terminal
 from trunkproof.plugin.feature_file import FeatureFile, collect_feature
 from trunkproof.plugin.live_run import LiveRun
 from trunkproof.plugin.options import add_options, feature_paths
+from trunkproof.plugin.workbench import Workbench
 from trunkproof.vocabulary import STEP_MODULES
 
 pytest_plugins = [*STEP_MODULES]
@@ -40,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    trunk_groups.declare_marker(config)
+    placing.declare_marker(config)
     worker_input = getattr(config, "workerinput", None)
     if worker_input is not None:
         if WORKER_KEY in worker_input:
@@ -49,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
             _report_to_allure(config, settings.directory)
         return
     if feature_paths(config) and not config.option.collectonly:
-        trunk_groups.group_scheduling(config)
+        placing.group_scheduling(config)
         run = LiveRun.of(config)
         config.stash[LIVE_RUN] = run
         _report_to_allure(config, run.directory)
@@ -82,14 +84,14 @@ def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
 def pytest_configure_node(node: Any) -> None:
     run = node.config.stash.get(LIVE_RUN, None)
     if run is not None:
-        node.workerinput[WORKER_KEY] = pickle.dumps(run.settings(node.workerinput["workerid"]))
+        node.workerinput[WORKER_KEY] = pickle.dumps(run.settings())
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """In workers, before xdist looks for groups; a serial run knows its target only later."""
     if SETTINGS in config.stash:
-        trunk_groups.assign(items, config.stash[SETTINGS].running.target)
+        placing.assign(items, config.stash[SETTINGS].targets)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -97,8 +99,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     parallel = config.pluginmanager.hasplugin("dsession")
     if LIVE_RUN in config.stash and not parallel and session.items:
         _start(config, workers=1)
-        config.stash[SETTINGS] = config.stash[LIVE_RUN].settings("serial")
-        trunk_groups.assign(session.items, config.stash[SETTINGS].running.target)
+        config.stash[SETTINGS] = config.stash[LIVE_RUN].settings()
+        placing.assign(session.items, config.stash[SETTINGS].targets)
 
 
 def _start(config: pytest.Config, workers: int) -> None:
@@ -136,14 +138,14 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 @pytest.fixture(scope="session")
-def testbed(request: pytest.FixtureRequest) -> Iterator[Testbed]:
-    """The worker's testbed; its simulators start with the first scenario."""
+def workbench(request: pytest.FixtureRequest) -> Iterator[Workbench]:
+    """What the worker works with."""
     worker = getattr(request.config, "workerinput", {}).get("workerid", "serial")
-    bed = Testbed(request.config.stash[SETTINGS], worker)
+    bench = Workbench(request.config.stash[SETTINGS], worker)
     try:
-        yield bed
+        yield bench
     finally:
-        bed.stop()
+        bench.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -152,20 +154,31 @@ def ready_testbed(request: pytest.FixtureRequest) -> None:
     if SETTINGS in request.config.stash and isinstance(request.node.parent, FeatureFile):
         # What cannot start is told by the scenario itself, which has a record to tell it in.
         with suppress(TrunkproofError):
-            request.getfixturevalue("testbed").make_ready(request.node.stash.get(trunk_groups.ADDRESS, ""))
+            _ready_testbed(request.node, request.getfixturevalue("workbench"))
+
+
+def _ready_testbed(item: pytest.Item, bench: Workbench) -> Testbed:
+    """The scenario's testbed, everything in it ready. Raises TrunkproofError."""
+    placement = item.stash[placing.PLACEMENT]
+    require_claims(placing.tags_of(item), placement)
+    testbed = bench.testbed(placement)
+    testbed.make_ready(item.stash.get(placing.ADDRESS, ""))
+    return testbed
 
 
 @pytest.fixture
-def scene(request: pytest.FixtureRequest, testbed: Testbed) -> Iterator[Scene]:
+def scene(request: pytest.FixtureRequest, workbench: Workbench) -> Iterator[Scene]:
     """The scenario in progress."""
-    testbed.make_ready(request.node.stash.get(trunk_groups.ADDRESS, ""))
-    scene = Scene(testbed, request.node.name, pbx_calls=trunk_groups.pbx_calls(request.node))
+    testbed = _ready_testbed(request.node, workbench)
+    scene = Scene(testbed, request.node.name, pbx_calls=placing.pbx_calls(request.node))
     request.node.stash[recorder.SCENE] = scene
     yield scene
     try:
         # A PBX that cannot be asked any more has been told of by the scenario itself.
         with suppress(TrunkproofError):
             clear_pbx(scene)
+        with suppress(TrunkproofError):
+            testbed.pbx.reset()
     finally:
         scene.switch_all_off()
 

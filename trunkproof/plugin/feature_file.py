@@ -21,10 +21,10 @@ from pytest_bdd.scenario import get_python_name_generator, scenario
 
 from harness.errors import HarnessMisuse
 from harness.target import Claim
+from scenarios.system import CLAIM_PREFIX
 from trunkproof.vocabulary import KnownStep, known_steps
 
 CLOSE_ENOUGH = 0.4
-CLAIM_PREFIX = "claims."
 
 
 class FeatureFile(pytest.Module):

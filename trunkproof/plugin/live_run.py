@@ -1,4 +1,4 @@
-"""A live run: the run directory, the PBX, the PSTN trap, and the reports at its end. Controller only."""
+"""A live run: the run directory, the PBXs, their PSTN traps, and the reports at its end. Controller only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shlex
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -21,26 +22,33 @@ from harness.errors import HarnessMisuse, TrunkproofError
 from harness.evidence import RECORD_NAME, RunRecord, ScenarioRecord
 from harness.masking import mask_text
 from harness.process import Simulator
-from harness.target import Target, load_target
+from harness.target import Target, find_target, load_target
 from harness.verdict import Blame, Verdict, of_error
-from scenarios.testbed import SHORTFALL_NAME, RunSettings
+from scenarios.crew import SHORTFALL_NAME
+from scenarios.own_pbx import pstn_log, start_trap
+from scenarios.system import RunSettings, RunTarget, System
 from simulators.pbx import reference
 from simulators.pbx.adapter import RunningPbx
-from simulators.pstn.trap import TrapConfig, pstn_calls
+from simulators.pbx.asterisk.twins import find_twin
+from simulators.pstn.trap import PSTN_PORT, pstn_calls
 from simulators.trunk.profile import load_profile
 from trunkproof.plugin.progress import Progress
+from trunkproof.plugin.workbench import NOTES_NAME
 
 OUT = "out"
 RUN_NAME = "run.json"
-PSTN_PORT = 5060
+REFERENCE = ("reference", "reference-sites")
+"""What a run is against that names no target: what comes with trunkproof."""
 PACKAGES = ("pytest", "pytest-bdd", "pytest-xdist", "sippy", "allure-pytest")
 
 
 class LiveRun:
     """One run. ``directory`` exists from the start, so that even a run that cannot start leaves a report."""
 
-    def __init__(self, *, target: str, profile: str, provider: str, twin: str, directory: Path, command: str) -> None:
-        self._target_name = target
+    def __init__(
+        self, *, targets: list[str], profile: str, provider: str, twin: str, directory: Path, command: str
+    ) -> None:
+        self._target_names = targets
         self._profile_name = profile
         self._provider = provider
         self._twin = twin
@@ -51,11 +59,9 @@ class LiveRun:
         self._started_wall = time.time()
         self._started_at = time.monotonic()
         self._workers = 1
-        self._target: Target | None = None
-        self._pbx: reference.ReferencePbx | None = None
-        self._trap: Simulator | None = None
-        self._running: RunningPbx | None = None
-        self._pstn_address = ""
+        self._targets: list[RunTarget] = []
+        self._pbxs: list[reference.ReferencePbx] = []
+        self._traps: list[Simulator] = []
         self._notes: list[str] = []
         self._errors: list[str] = []
         self._blame: tuple[Verdict, Blame] | None = None
@@ -74,12 +80,13 @@ class LiveRun:
     def of(cls, config: pytest.Config) -> LiveRun:
         """The run that the session's options describe."""
         options = config.option
+        targets = target_names(options.target, options.twin)
         if options.run_dir:
             directory = Path(options.run_dir).resolve()
         else:
-            directory = config.invocation_params.dir / OUT / _run_id(options.target, options.twin)
+            directory = config.invocation_params.dir / OUT / _run_id(targets[0], options.twin)
         return cls(
-            target=options.target,
+            targets=targets,
             profile=options.profile,
             provider=options.provider,
             twin=options.twin,
@@ -87,61 +94,61 @@ class LiveRun:
             command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         )
 
-    @property
-    def pstn_log(self) -> Path:
-        return self.directory / "work" / "pstn.jsonl"
-
     def start(self, workers: int) -> None:
-        """Bring up the PBX and the trap. Raises TrunkproofError; what was started is stopped by ``finish``."""
+        """Bring up each target's PBX that workers share. Raises TrunkproofError; what was started is stopped by
+        ``finish``."""
         self._workers = workers
-        target = load_target(self._target_name)
+        targets = [self._load(name) for name in self._target_names]
+        for target in targets:
+            if any(other is not target and other.name == target.name for other in targets):
+                raise HarnessMisuse(f"two targets of this run are called {target.name!r}", suggestion="rename one")
+        for target in targets:
+            self._targets.append(RunTarget(target=target, shared=None, provider=self._provider, twin=self._twin))
+            self._targets[-1] = self._with_shared(self._targets[-1])
+
+    def _load(self, name: str) -> Target:
+        target = load_target(name)
         if self._profile_name:
-            target = target.model_copy(
-                update={"trunk": target.trunk.model_copy(update={"profile": self._profile_name})}
-            )
+            trunk = target.trunk.model_copy(update={"profile": self._profile_name})
+            target = target.model_copy(update={"trunk": trunk})
         load_profile(target.trunk.profile)
-        self._target = target
-        if target.pbx.adapter == "asterisk-reference":
-            with self.progress.task("reference PBX") as say:
-                self._pbx = reference.start(
-                    target,
-                    self.directory / "pbx",
-                    provider=self._provider or target.pbx.provider,
-                    twin=self._twin or None,
-                    progress=say,
-                )
-            self._running = self._pbx.running
-            self._target = self._running.target
-            self._start_trap(self._pbx.pstn_address)
-            self._notes.extend(self._pbx.notes)
-        else:
-            if self._twin:
-                raise HarnessMisuse("only the reference PBX has twins", suggestion="leave --twin out")
-            self._running = RunningPbx(target=target)
+        if self._twin and target.pbx.adapter == "external":
+            raise HarnessMisuse("only the reference PBX has twins", suggestion="leave --twin out")
+        return reference.with_passwords(target)
+
+    def _with_shared(self, planned: RunTarget) -> RunTarget:
+        target = planned.target
+        if target.pbx.adapter == "external":
             self._notes.append("no PSTN trap: trunkproof cannot see this PBX's PSTN gateway")
-
-    def _start_trap(self, address: str) -> None:
-        self._pstn_address = f"{address}:{PSTN_PORT}"
-        self._trap = Simulator(
-            "the PSTN trap",
-            "simulators.pstn.trap:run",
-            TrapConfig(address=address, port=PSTN_PORT, log=str(self.pstn_log)),
-            log=self.directory / "logs" / "pstn.log",
+            system = System(key=planned.key, running=RunningPbx(target=target), profile=target.trunk.profile)
+            return replace(planned, shared=system)
+        if target.pbx.own_for_each_worker:
+            return planned
+        with self.progress.task(f"PBX {target.name}") as say:
+            pbx = reference.start(
+                target,
+                self.directory / "pbx" / planned.key,
+                provider=self._provider or target.pbx.provider,
+                twin=self._twin or None,
+                progress=say,
+            )
+        self._pbxs.append(pbx)
+        self._notes.extend(pbx.notes)
+        self._traps.append(start_trap(pbx.pstn_address, self.directory, planned.key))
+        system = System(
+            key=planned.key,
+            running=pbx.running,
+            profile=target.trunk.profile,
+            pstn_log=str(pstn_log(self.directory, planned.key)),
+            pstn_address=f"{pbx.pstn_address}:{PSTN_PORT}",
         )
-        self._trap.ready()
+        # What this machine's Asterisk lacks, no scenario may ask for.
+        known = target.model_copy(update={"claims": pbx.running.target.claims})
+        return replace(planned, target=known, shared=system)
 
-    def settings(self, worker: str) -> RunSettings:
-        """What a worker must know. Each worker draws other customers."""
-        assert self._running is not None and self._target is not None
-        digits = "".join(c for c in worker if c.isdigit())
-        return RunSettings(
-            run_directory=str(self.directory),
-            running=replace(self._running, target=self._target),
-            profile=self._target.trunk.profile,
-            pstn_log=str(self.pstn_log),
-            pstn_address=self._pstn_address,
-            seed=self._seed + int(digits or 0),
-        )
+    def settings(self) -> RunSettings:
+        """What a worker must know."""
+        return RunSettings(run_directory=str(self.directory), targets=tuple(self._targets), seed=self._seed)
 
     def failed(self, error: TrunkproofError) -> None:
         """Remember what kept the run from starting."""
@@ -161,8 +168,9 @@ class LiveRun:
 
     def finish(self, collection_errors: list[str]) -> int:
         """Stop everything, write the reports, and return the exit code."""
-        if self._trap is not None and not self._trap.alive:
-            self.cut_short("the PSTN trap died: calls to the PSTN may have gone unnoticed")
+        for trap in self._traps:
+            if not trap.alive:
+                self.cut_short(f"{trap.name} died: calls to the PSTN may have gone unnoticed")
         self._stop()
         if collection_errors:
             self._errors.extend(collection_errors)
@@ -178,27 +186,26 @@ class LiveRun:
 
     def _secrets(self) -> list[str]:
         """Words that must not appear in any report."""
-        if self._target is None:
-            return []
-        held = (self._target.agents.password, self._target.trunk.digest_password)
+        targets = [planned.target for planned in self._targets]
+        held = [secret for t in targets for secret in (t.agents.password, t.trunk.digest_password)]
         return [secret.get_secret_value() for secret in held if secret.get_secret_value()]
 
     def _stop(self) -> None:
-        for name, part in (("PSTN trap", self._trap), ("reference PBX", self._pbx)):
-            if part is None:
-                continue
+        parts: list[Simulator | reference.ReferencePbx] = [*self._traps, *self._pbxs]
+        for part in parts:
             try:
                 part.stop()
             except Exception as problem:  # noqa: BLE001 - the other parts must be stopped as well
-                self._errors.append(f"the {name} could not be stopped cleanly: {problem}")
+                name = part.name if isinstance(part, Simulator) else "the reference PBX"
+                self._errors.append(f"{name} could not be stopped cleanly: {problem}")
                 self._blame = self._blame or (Verdict.INCONCLUSIVE, Blame.HARNESS)
 
     def _note_shortfalls(self) -> None:
-        """Tell what the workers found this machine's pjsua2 to lack."""
-        for path in sorted(self.directory.glob(f"work/*/{SHORTFALL_NAME}")):
-            note = path.read_text(encoding="utf-8").strip()
-            if note not in self._notes:
-                self._notes.append(note)
+        """Tell what the workers found this machine to lack."""
+        for name in (SHORTFALL_NAME, NOTES_NAME):
+            for path in sorted(self.directory.glob(f"work/*/{name}")):
+                notes = path.read_text(encoding="utf-8").splitlines()
+                self._notes.extend(note for note in dict.fromkeys(notes) if note not in self._notes)
 
     def _write_run_record(self) -> None:
         verdict, blame = self._blame or (None, None)
@@ -206,15 +213,16 @@ class LiveRun:
         if unclaimed:
             self._errors.append(unclaimed)
             verdict, blame = Verdict.FAIL, Blame.PBX
-        target, running = self._target, self._running
+        targets = [planned.target for planned in self._targets]
+        running = [planned.shared.running for planned in self._targets if planned.shared]
         record = RunRecord(
             run_id=self.run_id,
-            target=target.name if target else self._target_name,
-            target_description=target.description if target else "",
-            profile=target.trunk.profile if target else self._profile_name,
+            target=_listed(target.name for target in targets) or _listed(self._target_names),
+            target_description=_listed(target.description for target in targets),
+            profile=_listed(target.trunk.profile for target in targets) or self._profile_name,
             twin=self._twin,
-            provider=running.provider if running else "",
-            pbx_version=running.version if running else "",
+            provider=_listed(pbx.provider for pbx in running),
+            pbx_version=_listed(pbx.version for pbx in running),
             started_wall=self._started_wall,
             finished_wall=time.time(),
             workers=self._workers,
@@ -228,8 +236,9 @@ class LiveRun:
         (self.directory / RUN_NAME).write_text(record.model_dump_json(indent=1), encoding="utf-8")
 
     def _unclaimed_pstn_calls(self) -> str:
-        """A failure for calls at the trap that no scenario failed for, empty when there are none."""
-        calls = pstn_calls(self.pstn_log, self._started_at)
+        """A failure for calls at a trap that no scenario failed for, empty when there are none."""
+        logs = sorted(self.directory.glob("work/pstn-*.jsonl"))
+        calls = [call for log in logs for call in pstn_calls(log, self._started_at)]
         if not calls or any(self._failed_for_pstn(path) for path in self.directory.glob(f"evidence/*/{RECORD_NAME}")):
             return ""
         return f"{len(calls)} call(s) came out at the PSTN gateway, the first for {calls[0].called}"
@@ -245,7 +254,7 @@ class LiveRun:
 
     def _mask_work_files(self) -> None:
         """Take digest values and passwords out of the raw logs and traces, which the evidence was made from."""
-        for path in (*self.directory.glob("work/*/*/pjsip.log"), *self.directory.glob("work/*/*/trace.jsonl")):
+        for path in (*self.directory.glob("work/*/*/pjsip.log"), *self.directory.glob("work/*/*/*/trace.jsonl")):
             text = path.read_text(encoding="utf-8", errors="surrogateescape")
             path.write_text(mask_text(text, self._secrets()), encoding="utf-8", errors="surrogateescape")
 
@@ -258,6 +267,17 @@ class LiveRun:
             unfinished = latest.with_name(f".latest-{self.run_id}")
             unfinished.symlink_to(self.directory.name)
             unfinished.rename(latest)
+
+
+def target_names(named: list[str], twin: str) -> list[str]:
+    """The targets of a run: those named, else a twin's own, else all that come with trunkproof."""
+    if named:
+        return list(dict.fromkeys(named))
+    return [find_twin(twin).target] if twin else [name for name in REFERENCE if find_target(name).is_file()]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return " + ".join(dict.fromkeys(filter(None, names)))
 
 
 def _run_id(target: str, twin: str) -> str:

@@ -10,7 +10,12 @@ import pytest
 def add_options(parser: pytest.Parser) -> None:
     """The options that ``trunkproof run`` passes on."""
     group = parser.getgroup("trunkproof", "calling scenarios against a PBX")
-    group.addoption("--target", default="reference", help="target file, or name of a built-in target")
+    group.addoption(
+        "--target",
+        action="append",
+        default=[],
+        help="target file, or name of a built-in target; of several each scenario takes the first that claims its tags",
+    )
     group.addoption("--profile", default="", help="trunk profile, instead of the target's own")
     group.addoption("--provider", default="", help="how to get the reference PBX: auto, docker, rootfs, local")
     group.addoption("--twin", default="", help="run against a broken twin of the reference PBX")

@@ -16,18 +16,16 @@ from pytest_bdd.parser import Scenario
 from pytest_bdd.parser import Step as GherkinStep
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
-from harness.errors import NO_STALL, Inconclusive, NotRun, PbxFault, TrunkproofError
+from harness.errors import NO_STALL, Inconclusive, PbxFault, TrunkproofError
 from harness.evidence import ScenarioRecord, Step, StepStatus, slug, write_record
-from harness.target import Claim
 from harness.verdict import of_error
 from reports.terminal import failure_text
 from scenarios.checks import never_pstn, pbx_is_clean
 from scenarios.scene import Scene
 from scenarios.scene_evidence import gather
-from scenarios.testbed import RunSettings
+from scenarios.system import Placement, RunSettings, require_claims
 from trunkproof.plugin.attachments import attach_evidence
-from trunkproof.plugin.feature_file import CLAIM_PREFIX
-from trunkproof.plugin.trunk_groups import GROUP
+from trunkproof.plugin.placing import GROUP, PLACEMENT, tags_of
 
 REQUIREMENT_PREFIX = "req."
 NOT_TAGS = frozenset({"parametrize", "usefixtures", GROUP})
@@ -68,8 +66,12 @@ class Recording:
         return self.item.stash.get(SCENE, None)
 
     @property
+    def placement(self) -> Placement:
+        return self.item.stash[PLACEMENT]
+
+    @property
     def tags(self) -> list[str]:
-        return sorted({mark.name for mark in self.item.iter_markers()} - NOT_TAGS)
+        return sorted(set(tags_of(self.item)) - NOT_TAGS)
 
     @property
     def directory(self) -> Path:
@@ -77,12 +79,8 @@ class Recording:
         return self.settings.directory / "evidence" / f"{feature}--{slug(self.name)}"
 
     def require_claims(self) -> None:
-        """Raises NotRun when the target does not claim what the scenario is tagged with."""
-        known = {claim.value for claim in Claim}
-        for tag in self.tags:
-            claim = tag.removeprefix(CLAIM_PREFIX)
-            if tag.startswith(CLAIM_PREFIX) and claim in known and claim not in self.settings.running.target.claims:
-                raise NotRun(f"the target {self.settings.running.target.name!r} does not claim '{claim}'")
+        """Raises NotRun when the target lacks what the scenario is tagged with."""
+        require_claims(self.tags, self.placement)
 
     def step_began(self, step: GherkinStep) -> None:
         self._step_began_at = monotonic()
@@ -170,6 +168,7 @@ class Recording:
             started_at=self.started_at,
             duration_s=monotonic() - self.started_at,
             worker=self.scene.testbed.worker if self.scene else "",
+            target=self.placement.target.target.name,
             **evidence,
         )
         try:

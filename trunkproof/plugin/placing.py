@@ -1,0 +1,69 @@
+"""Where scenarios run: on which target and PBX, and which of them one worker takes as a whole.
+
+A PBX sends its calls to the trunk addresses it knows, as a rule to one. Scenarios in which it does can run side by
+side only on different ones, so each of these addresses makes a group that one worker takes as a whole
+(``xdist_group``). Scenarios that need a PBX of their own make a few groups, so that few workers start one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count, cycle
+
+import pytest
+
+from harness.target import Claim, Target
+from scenarios.system import CLAIM_PREFIX, Placement, RunTarget, place
+from trunkproof.plugin.feature_file import FeatureFile
+
+PBX_CALLS = frozenset(f"{CLAIM_PREFIX}{claim.value}" for claim in (Claim.CALLS_CUSTOMERS, Claim.CLICK_TO_CALL))
+GROUP = "xdist_group"
+ADDRESS = pytest.StashKey[str]()
+PLACEMENT = pytest.StashKey[Placement]()
+OWN_GROUPS = 3
+"""Into so many groups the scenarios are dealt that need a PBX of one target to themselves."""
+
+
+def tags_of(item: pytest.Item) -> list[str]:
+    """Names of the item's markers: tags of the scenario, its feature and its examples are among them."""
+    return [mark.name for mark in item.iter_markers()]
+
+
+def pbx_calls(item: pytest.Item) -> bool:
+    """Whether the PBX calls the trunk in this scenario."""
+    return not PBX_CALLS.isdisjoint(tags_of(item))
+
+
+def assign(items: list[pytest.Item], targets: Sequence[RunTarget]) -> None:
+    """Give each scenario its placement, and its trunk address where the PBX calls the trunk."""
+    addresses: dict[str, Iterator[str]] = {t.key: cycle(_called_addresses(t.target)) for t in targets}
+    dealt: dict[str, Callable[[], int]] = defaultdict(lambda: count().__next__)
+    for item in items:
+        if not isinstance(item.parent, FeatureFile):
+            continue
+        placement = place(tags_of(item), targets)
+        item.stash[PLACEMENT] = placement
+        group = ""
+        if pbx_calls(item):
+            item.stash[ADDRESS] = next(addresses[placement.target.key])
+            group = f"{placement.target.key} trunk {item.stash[ADDRESS]}"
+        if placement.own:
+            group = f"{placement.key} {dealt[placement.key]() % OWN_GROUPS}"
+        if group:
+            item.add_marker(getattr(pytest.mark, GROUP)(group))
+
+
+def _called_addresses(target: Target) -> list[str]:
+    return list(dict.fromkeys(target.trunk_address_of(queue) for queue in target.queues)) or [""]
+
+
+def declare_marker(config: pytest.Config) -> None:
+    """pytest must know the marker; xdist declares it only in its workers."""
+    config.addinivalue_line("markers", f"{GROUP}(name): scenarios that one worker takes as a whole")
+
+
+def group_scheduling(config: pytest.Config) -> None:
+    """Let parallel runs heed the groups, unless the user has chosen another distribution."""
+    if getattr(config.option, "dist", "") == "load":
+        config.option.dist = "loadgroup"
