@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from itertools import count
 from pathlib import Path
 
@@ -69,9 +70,14 @@ class Crew:
         self._agent_messages.extend(self._agents_log.read())
         return [message for message in self._agent_messages if message.at >= since]
 
-    def settle(self, fresh: set[str]) -> None:
-        """Learn what those that are fresh must tell."""
-        if "backend" in fresh:
+    def forget(self, missing: Collection[str]) -> None:
+        """Forget what those have told that do not run."""
+        if "backend" in missing:
+            self.webhooks = ""
+
+    def settle(self) -> None:
+        """Learn what is not known yet."""
+        if not self.webhooks:
             self.webhooks = self.simulators["backend"].call(WhereWebhooks())
         if not self.capacity.codecs:
             self.capacity = Capacity(frozenset(self.customers.call(Codecs())), self.customers.call(Limits()))

@@ -1,23 +1,46 @@
-"""Negative controls: each broken twin of the reference PBX is caught by the right scenario, for the right reason."""
+"""Negative controls: each broken twin of a reference PBX is caught by the right scenario, for the right reason."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from simulators.pbx.asterisk.twins import Twin, list_twins
-from tests.live.running import FEATURES, run_trunkproof, selected
+from tests.live.running import FEATURES, Finished, run_trunkproof, selected
 
 pytestmark = pytest.mark.live
 EXIT_CODES = {"fail": 1, "inconclusive": 3}
+SIDE_BY_SIDE = 3
+"""A twin's run waits most of the time: so many go on at once."""
+
+Runs = dict[str, "Future[Finished]"]
+
+
+@pytest.fixture(scope="module")
+def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    """A run of each twin that this session tests, by its name."""
+    chosen = [
+        item.callspec.params["twin"]
+        for item in request.session.items
+        if item.path == request.path and hasattr(item, "callspec")
+    ]
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        yield {twin.name: pool.submit(_run, twin, tmp_path_factory.mktemp(twin.name)) for twin in chosen}
+        pool.shutdown(cancel_futures=True)
+
+
+def _run(twin: Twin, directory: Path) -> Finished:
+    expression = " or ".join(selected(name) for name in twin.caught_by)
+    return run_trunkproof(directory, "--twin", twin.name, "-k", expression, feature=FEATURES)
 
 
 @pytest.mark.parametrize("twin", list_twins(), ids=lambda twin: twin.name)
-def test_the_twin_is_caught(twin: Twin, tmp_path: Path) -> None:
-    expression = " or ".join(selected(name) for name in twin.caught_by)
-    run = run_trunkproof(tmp_path, "--twin", twin.name, "-k", expression, feature=FEATURES)
+def test_the_twin_is_caught(twin: Twin, runs: Runs) -> None:
+    run = runs[twin.name].result()
     assert run.summary is not None, run.output
     assert run.code == EXIT_CODES[twin.verdict], run.output
     for name in twin.caught_by:
