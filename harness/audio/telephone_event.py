@@ -219,6 +219,12 @@ def read_presses(packets: Iterable[EventPacket], clock_hz: int, *, end_s: float 
     return reader.report()
 
 
+def ends_press(payload: bytes) -> bool:
+    """Whether a payload says that a press is over: the E bit of its last event (section 2.3.2)."""
+    events = _events(payload)
+    return events is not None and events[-1].end
+
+
 def _events(payload: bytes) -> list[_Event] | None:
     """The events of a payload, None when it is malformed: not in fours, or with a duration of 0, which only state
     events may have (section 2.3.5). The reserved bit is passed over."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,11 +66,15 @@ class CallFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a call gets from its trunk. ``emit`` takes its events, ``finished`` is called once after the last;
-    ``at`` says when the message that is being handled came (CLOCK_MONOTONIC, s)."""
+    """What a call gets from its trunk.
+
+    ``emit`` takes its events; ``started`` is called with its Call-IDs before the first message, ``finished`` once
+    after the last event. ``at`` says when the message that is being handled came (CLOCK_MONOTONIC, s).
+    """
 
     profile: Profile
     emit: Callable[[Event], None]
+    started: Callable[[Call, Mapping[Leg, str]], None]
     finished: Callable[[Call], None]
     at: Callable[[], float]
     later: Callable[[float, Callable[[], None]], asyncio.TimerHandle]
@@ -102,6 +106,7 @@ class Call(ABC):
         self._report = report
         self._profile = surroundings.profile
         self._emit = surroundings.emit
+        self._started = surroundings.started
         self._finished = surroundings.finished
         self._at = surroundings.at
         self._later = surroundings.later
@@ -208,6 +213,7 @@ class Call(ABC):
             partner.recvEvent(event)
 
     def _emit_started(self, call_ids: dict[Leg, str], *, answer_first: bool = False) -> None:
+        self._started(self, call_ids)
         self._emit(
             CallStarted(
                 at=self._at(),

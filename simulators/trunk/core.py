@@ -19,7 +19,8 @@ from simulators.trunk.keep_alive import KeepAlives
 from simulators.trunk.ordered_calls import OrderedCalls
 from simulators.trunk.policy import Decision, OpenDoor, Platform
 from simulators.trunk.profile import Profile
-from simulators.trunk.protocol import KeepAlive, Leg, TrunkConfig
+from simulators.trunk.protocol import KeepAlive, Leg, TrunkConfig, WayCounts
+from simulators.trunk.relay import Relay, Relays
 from simulators.trunk.sippy_clock import SippyClock
 from simulators.trunk.sippy_text import install
 from simulators.trunk.switchboard import Clockwork, Places, Switchboard
@@ -41,6 +42,7 @@ class TrunkCore:
         self._loop = asyncio.get_running_loop()
         self._clock = SippyClock(self._loop)
         self.customers = Customers()
+        self._relays = Relays(config.address, emit)
         self._waiting: set[Entrance] = set()
         self._message_at = 0.0
 
@@ -58,6 +60,7 @@ class TrunkCore:
             sides,
             _InClock(platform or OpenDoor(), self._clock),
             customers=self.customers,
+            relays=self._relays,
             clockwork=Clockwork(at=self._at, later=self._later),
             emit=self._emit,
         )
@@ -90,6 +93,7 @@ class TrunkCore:
         return Challenger(security.realm or domain, self._config.digest_password, tuple(security.algorithms))
 
     def close(self) -> None:
+        self._relays.close()
         self._clock.close()
 
     # From the edge.
@@ -108,6 +112,9 @@ class TrunkCore:
     def values_of(self, call_id: str) -> Mapping[str, str]:
         return self._board.values_of(call_id)
 
+    def relay_of(self, call_id: str) -> Relay | None:
+        return self._relays.of(call_id)
+
     def is_deaf(self, call_id: str) -> bool:
         return self._board.is_deaf(call_id)
 
@@ -122,6 +129,10 @@ class TrunkCore:
 
     def end_order(self, ordered: CallEndOrdered) -> None:
         self._clock.enter(self._ordered_calls.end, ordered)
+
+    def media_of(self, call: str) -> tuple[WayCounts, ...]:
+        """Raises ValueError when the call's media is not relayed."""
+        return self._relays.counts(call)
 
     def open_calls(self) -> tuple[str, ...]:
         return tuple(self._board.calls)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from simulators.trunk.numbers import in_e164, spellings
-from simulators.trunk.protocol import CustomerOnline
+from simulators.trunk.protocol import CustomerOnline, MediaRule, MediaWay
+from simulators.trunk.relay_rules import RelayWay
 from simulators.trunk.wire import Address
 
 
@@ -19,6 +20,8 @@ class Customer:
     contact: Address | None = None
     media_lost: bool = False
     """What the PBX sends to this customer goes nowhere."""
+    media_rules: tuple[MediaRule, ...] | None = None
+    """By which the media of this customer's calls is relayed; None: it is not."""
 
 
 class Customers:
@@ -29,12 +32,19 @@ class Customers:
         self._by_spelling: dict[str, str] = {}
 
     def online(self, command: CustomerOnline) -> None:
-        """Raises ValueError when the contact is not ``ip:port``."""
+        """Raises ValueError when the contact is not ``ip:port`` or a media rule cannot be followed."""
         host, _, port = command.contact.rpartition(":")
         if not host or not port.isdigit():
             raise ValueError(f"contact {command.contact!r} is not ip:port")
+        for way in MediaWay:
+            RelayWay(way, command.media_rules or ())
         self._by_number[command.number] = Customer(
-            command.number, command.profile_name, command.country, (host, int(port)), command.media_lost
+            command.number,
+            command.profile_name,
+            command.country,
+            (host, int(port)),
+            command.media_lost,
+            command.media_rules,
         )
         for spelling in spellings(command.number):
             self._by_spelling[spelling] = command.number

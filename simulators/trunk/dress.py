@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from harness.trace import decode_octets
 from simulators.trunk.header_rules import fill
 from simulators.trunk.message import SipMessage, parameter
 from simulators.trunk.profile import Profile
-from simulators.trunk.sdp import without_ear
 
 _ALLOW_IN_RESPONSES_TO = frozenset({"INVITE", "OPTIONS"})
 
@@ -54,10 +53,10 @@ def dress_for_customer(message: SipMessage, profile: Profile) -> None:
         message.set("Allow", ", ".join(profile.headers.allow))
 
 
-def deafen(message: SipMessage) -> None:
-    """Have the PBX send the customer's media where nobody listens; changes ``message`` in place."""
+def change_sdp(message: SipMessage, change: Callable[[str], str]) -> None:
+    """Change the SDP of ``message`` in place, if it has one."""
     if message.body and message.get("Content-Type").strip().lower().startswith("application/sdp"):
-        message.body = without_ear(decode_octets(message.body)).encode("utf-8", "surrogateescape")
+        message.body = change(decode_octets(message.body)).encode("utf-8", "surrogateescape")
 
 
 def _says_what_it_can(message: SipMessage) -> bool:

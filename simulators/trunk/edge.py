@@ -14,10 +14,11 @@ import socket
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol, TypeVar
 
 from harness.trace import SipTraceEntry, SipTraceWriter, decode_octets
-from simulators.trunk.dress import deafen, dress, dress_for_customer
+from simulators.trunk.dress import change_sdp, dress, dress_for_customer
 from simulators.trunk.header_rules import HeaderRule, RuleDirection, apply_rules
 from simulators.trunk.message import (
     MalformedMessageError,
@@ -31,6 +32,7 @@ from simulators.trunk.message import (
 from simulators.trunk.profile import Profile
 from simulators.trunk.protocol import Leg
 from simulators.trunk.reasons import reason_of
+from simulators.trunk.sdp import without_ear
 from simulators.trunk.sippy_text import for_sippy, from_sippy
 from simulators.trunk.tcp import TcpWire
 from simulators.trunk.transactions import UnparsableError
@@ -48,6 +50,13 @@ KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
 
 
+class MediaRelay(Protocol):
+    """Through which the media of a call flows."""
+
+    def pass_sdp(self, to: Leg, sdp: str) -> str:
+        """An SDP on its way to a leg, as it goes on."""
+
+
 class Core(Protocol):
     """What the edge delivers to."""
 
@@ -59,6 +68,9 @@ class Core(Protocol):
 
     def values_of(self, call_id: str) -> Mapping[str, str]:
         """Placeholders' values in the call that has this Call-ID on the PBX's side."""
+
+    def relay_of(self, call_id: str) -> MediaRelay | None:
+        """The media relay of the call that has this Call-ID on one of its sides; None: its media does not pass us."""
 
     def is_deaf(self, call_id: str) -> bool:
         """Whether the customer of that call hears nothing, since what the PBX sends is lost."""
@@ -178,11 +190,14 @@ class EdgeSide:
         if message.is_request and wire.name != "udp":
             via = message.get("Via")
             message.headers[0] = ("Via", via.replace("SIP/2.0/UDP", f"SIP/2.0/{wire.name.upper()}", 1))
+        relay = self._core.relay_of(message.get("Call-ID"))
+        if relay is not None:
+            change_sdp(message, partial(relay.pass_sdp, self._leg))
         if self._leg is Leg.PBX:
             values = self._core.values_of(message.get("Call-ID"))
             dress(message, self._profile, values)
             if self._core.is_deaf(message.get("Call-ID")):
-                deafen(message)
+                change_sdp(message, without_ear)
             apply_rules(self.rules, RuleDirection.TO_PBX, message, values)
         else:
             dress_for_customer(message, self._profile)

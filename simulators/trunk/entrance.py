@@ -110,5 +110,5 @@ class Entrance:
             log.exception("the call %s could not be made", self.asked.call)
             for name in set(self._board.calls) - before:
                 self._board.calls[name].abandon("the trunk could not handle its INVITE")
-                self._board.calls.pop(name, None)
+                self._board.drop(name)
             self.agent.recvEvent(CCEventFail((500, reason_of(500))))

@@ -20,6 +20,7 @@ from simulators.trunk.header_rules import parse_rules
 from simulators.trunk.policy import PolicyClient
 from simulators.trunk.profile import Profile, load_profile
 from simulators.trunk.protocol import (
+    CountMedia,
     CustomerOffline,
     CustomerOnline,
     KeepAlive,
@@ -189,6 +190,10 @@ class _Trunk:
 
         self._core.probe(request.command.timeout_s, done)
 
+    def _count_media(self, request: Request) -> None:
+        assert isinstance(request.command, CountMedia)
+        self._channel.reply(request, self._core.media_of(request.command.call))
+
     def _open_calls(self, request: Request) -> None:
         self._channel.reply(request, self._core.open_calls())
 
@@ -199,5 +204,6 @@ _COMMANDS: dict[type[Any], Callable[[_Trunk, Request], None]] = {
     CustomerOffline: _Trunk._customer_offline,
     SetHeaderRules: _Trunk._set_header_rules,
     Probe: _Trunk._probe,
+    CountMedia: _Trunk._count_media,
     OpenCalls: _Trunk._open_calls,
 }

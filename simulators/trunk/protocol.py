@@ -34,6 +34,48 @@ class LegPhase(StrEnum):
     ENDED = "ended"
 
 
+class MediaWay(StrEnum):
+    """Where a packet of a relayed call goes."""
+
+    TO_PBX = "to_pbx"
+    TO_CUSTOMER = "to_customer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaRule:
+    """What the trunk's media relay does to packets that go one way; what it is, its subclasses say."""
+
+    way: MediaWay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndsLost(MediaRule):
+    """Of each key press, the end packets (E bit, RFC 4733 section 2.5.1.4) after the first ``kept`` are lost."""
+
+    kept: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndsAdded(MediaRule):
+    """Each key press has ``extra`` end packets more than its sender sent (three, as a rule): the first one is
+    repeated under sequence numbers of its own, and those of all later packets move up."""
+
+    extra: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketsLost(MediaRule):
+    """``percent`` of the RTP packets are lost: of each hundred exactly so many, at places that ``seed`` decides."""
+
+    percent: int
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WayCut(MediaRule):
+    """Nothing passes, RTCP neither."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrunkConfig:
     """What a trunk process needs to start.
@@ -78,6 +120,9 @@ class CustomerOnline(Command):
     contact: str
     media_lost: bool = False
     """What the PBX sends to this customer's app is lost on the way: RTP goes nowhere."""
+    media_rules: tuple[MediaRule, ...] | None = None
+    """The media of this customer's calls passes through the trunk, by these rules in this order; None: it flows
+    between phone and PBX directly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +147,13 @@ class Probe(Command):
     """Send OPTIONS to the PBX now. Reply: a KeepAlive."""
 
     timeout_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountMedia(Command):
+    """Reply: tuple of the WayCounts of a call as of now. Refused when its media is not relayed, or no more."""
+
+    call: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +200,35 @@ class CallFinished(Event):
     code: int
     reason: str
     connected_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleCount:
+    """How many packets a rule dropped or added."""
+
+    rule: MediaRule
+    packets: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WayCounts:
+    """One way of a relayed call: RTP packets that came and that went on, RTCP packets that went on, what each rule
+    did, and the keys whose presses came (RFC 4733), before any rule."""
+
+    way: MediaWay
+    received: int
+    sent: int
+    rtcp: int
+    rules: tuple[RuleCount, ...]
+    digits: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaRelayed(Event):
+    """A relayed call is over and its ports are free again."""
+
+    call: str
+    ways: tuple[WayCounts, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
-"""What a trunk changes in an SDP offer that passes through it (RFC 4566, RFC 3264).
+"""What a trunk changes in an SDP that passes through it (RFC 4566, RFC 3264).
 
-Media runs between the customer's phone and the PBX, so payload type numbers are never changed: each
+Payload type numbers are never changed, whether media flows directly or through the relay: each
 belongs to the phone that will receive it.
 """
 
@@ -21,6 +21,12 @@ _PTIME = re.compile(r"^a=(?:max)?ptime:")
 DISCARD_PORT = 9
 """Where nobody listens (RFC 863; unused for media by RFC 8866 section 5.7)."""
 
+NO_ADDRESS = "0.0.0.0"
+
+_CONNECTION = re.compile(r"^c=IN IP4 ([^/\s]+)")
+_RTCP = re.compile(r"^a=rtcp:(\d+)(?: IN IP4 (\S+))?")
+_PATHS = re.compile(r"^a=(?:rtcp:|candidate:|end-of-candidates|ice-)")
+"""Attributes that name other places for the same stream; ``rtcp-mux`` only says how it is used."""
 _WAYS = re.compile(r"^a=(?:rtcp:|rtcp-mux|candidate:|end-of-candidates|ice-)")
 
 
@@ -75,6 +81,62 @@ def _deaf(section: list[str]) -> list[str]:
     kept = [line for line in section[1:] if not _WAYS.match(line)]
     # Without the attribute RTCP goes to the next port (RFC 3605).
     return [f"m=audio {DISCARD_PORT} {protocol} {payloads}", *kept, f"a=rtcp:{DISCARD_PORT}"]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPlace:
+    """Where a party wants its audio and the RTCP of it, and by which payload types it knows telephone-event."""
+
+    rtp: tuple[str, int]
+    rtcp: tuple[str, int]
+    event_types: frozenset[int]
+
+
+def media_place(sdp: str) -> MediaPlace | None:
+    """The place of the first audio stream in use; None when there is none, or it has no address (0.0.0.0: a hold of
+    RFC 2543)."""
+    session, *media = _sections(sdp)
+    for section in media:
+        match = _AUDIO.match(section[0])
+        if match is None or match.group(1) == "0":
+            continue
+        host = _host(section) or _host(session)
+        if host in ("", NO_ADDRESS):
+            return None
+        port, rtcp_host, rtcp_port = int(match.group(1)), host, int(match.group(1)) + 1
+        for line in section:
+            if found := _RTCP.match(line):
+                rtcp_host, rtcp_port = found.group(2) or host, int(found.group(1))
+        names = _names(section)
+        events = (pt for pt in map(int, _numbers(match.group(3))) if names.get(pt, ("", 0))[0] == "telephone-event")
+        return MediaPlace((host, port), (rtcp_host, rtcp_port), frozenset(events))
+    return None
+
+
+def with_media_at(sdp: str, host: str, port: int, rtcp_port: int) -> str:
+    """The SDP with its first audio stream in use at another place; an SDP without one stays as it is."""
+    lines, *media = _sections(sdp)
+    moved = media_place(sdp) is None
+    for section in media:
+        match = _AUDIO.match(section[0])
+        if moved or match is None or match.group(1) == "0":
+            lines += section
+            continue
+        moved = True
+        _, protocol, payloads = match.groups()
+        title = [line for line in section[1:] if line.startswith("i=")]
+        rest = [line for line in section[1:] if not line.startswith(("i=", "c=")) and not _PATHS.match(line)]
+        lines += [f"m=audio {port} {protocol} {payloads}", *title, f"c=IN IP4 {host}", *rest, f"a=rtcp:{rtcp_port}"]
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _host(section: list[str]) -> str:
+    """Address of a section's own ``c=`` line, empty when it has none."""
+    return next((match.group(1) for line in section if (match := _CONNECTION.match(line))), "")
+
+
+def _numbers(payloads: str) -> list[str]:
+    return [text for text in payloads.split() if text.isdigit()]
 
 
 def rejecting(offer: str) -> str:

@@ -23,6 +23,7 @@ from simulators.trunk.policy import Platform
 from simulators.trunk.profile import Profile
 from simulators.trunk.protocol import Leg, TrunkConfig
 from simulators.trunk.reasons import KNOWN_METHODS
+from simulators.trunk.relay import Relays
 from simulators.trunk.sdp import SdpPolicy, shape_offer
 from simulators.trunk.transactions import SideTransactions
 from simulators.trunk.wire import Address
@@ -62,6 +63,7 @@ class Switchboard:
         platform: Platform,
         *,
         customers: Customers,
+        relays: Relays,
         clockwork: Clockwork,
         emit: Callable[[Event], None],
     ) -> None:
@@ -70,6 +72,7 @@ class Switchboard:
         self.sides = sides
         self.platform = platform
         self.customers = customers
+        self._relays = relays
         self.emit = emit
         self.at = clockwork.at
         self.later = clockwork.later
@@ -100,10 +103,27 @@ class Switchboard:
         self.calls[call.facts.name] = call
 
     def surroundings(self) -> Surroundings:
-        return Surroundings(profile=self.profile, emit=self.emit, finished=self._finished, at=self.at, later=self.later)
+        return Surroundings(
+            profile=self.profile,
+            emit=self.emit,
+            started=self._started,
+            finished=self._finished,
+            at=self.at,
+            later=self.later,
+        )
+
+    def _started(self, call: Call, call_ids: Mapping[Leg, str]) -> None:
+        customer = self.customers.find(call.facts.customer)
+        if customer is not None and customer.media_rules is not None:
+            self._relays.open(call.facts.name, call_ids, customer.media_rules)
+
+    def drop(self, call: str) -> None:
+        """A call is over, or never came to be; what it held is free again."""
+        self.calls.pop(call, None)
+        self._relays.finished(call)
 
     def _finished(self, call: Call) -> None:
-        self.calls.pop(call.facts.name, None)
+        self.drop(call.facts.name)
 
     def report(self, call: str, direction: Direction, business: str, user: str) -> CallReport:
         return CallReport(call, direction, business, user, self.platform.moved)

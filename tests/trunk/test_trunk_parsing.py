@@ -13,7 +13,16 @@ from harness.wacid import make_wacid
 from simulators.trunk.framing import FramingError, StreamFramer
 from simulators.trunk.message import MalformedMessageError, SipMessage, check_headers, parameter, parse, salvage
 from simulators.trunk.numbers import NumberFormat, formatted, in_e164, spellings
-from simulators.trunk.sdp import NoCommonCodecError, SdpPolicy, rejecting, shape_offer, without_ear
+from simulators.trunk.sdp import (
+    MediaPlace,
+    NoCommonCodecError,
+    SdpPolicy,
+    media_place,
+    rejecting,
+    shape_offer,
+    with_media_at,
+    without_ear,
+)
 from simulators.trunk.sippy_text import for_sippy, from_sippy, quotable
 
 BODIES = st.binary(max_size=200)
@@ -169,6 +178,47 @@ def test_only_the_audio_stream_loses_its_ear() -> None:
 def test_answer_that_rejects_every_stream() -> None:
     answer = rejecting(SDP + "m=video 50000 RTP/AVP 97 98\r\n")
     assert answer.endswith("m=audio 0 RTP/AVP 96 0 8 9 120\r\nm=video 0 RTP/AVP 97 98\r\n")
+
+
+def test_media_at_another_place() -> None:
+    assert media_place(SDP) == MediaPlace(("127.0.12.9", 40000), ("127.0.12.9", 40001), frozenset({120}))
+    moved = with_media_at(SDP, "127.0.12.20", 30000, 30001)
+    assert media_place(moved) == MediaPlace(("127.0.12.20", 30000), ("127.0.12.20", 30001), frozenset({120}))
+    # The session's own address is what other streams go by.
+    assert "s=-\r\nc=IN IP4 127.0.12.9\r\n" in moved
+    assert "m=audio 30000 RTP/AVP 96 0 8 9 120\r\nc=IN IP4 127.0.12.20\r\na=rtpmap:96" in moved
+    assert moved.endswith("a=sendrecv\r\na=rtcp:30001\r\n")
+
+
+def test_the_stream_s_own_address_and_rtcp_port_count() -> None:
+    own = SDP.replace("a=sendrecv", "c=IN IP4 127.0.12.7\r\na=rtcp:50000 IN IP4 127.0.12.6\r\na=sendrecv")
+    place = media_place(own)
+    assert place is not None
+    assert (place.rtp, place.rtcp) == (("127.0.12.7", 40000), ("127.0.12.6", 50000))
+    moved = with_media_at(own, "127.0.12.20", 30000, 30001)
+    assert "127.0.12.7" not in moved
+    assert "127.0.12.6" not in moved
+
+
+@pytest.mark.parametrize(
+    "sdp",
+    [
+        SDP.replace("m=audio 40000", "m=audio 0"),
+        SDP.replace("c=IN IP4 127.0.12.9", "c=IN IP4 0.0.0.0"),
+        SDP.replace("c=IN IP4 127.0.12.9\r\n", ""),
+        SDP.partition("m=audio")[0],
+    ],
+    ids=["refused stream", "hold of RFC 2543", "no address", "no audio"],
+)
+def test_what_has_no_place_stays_as_it_is(sdp: str) -> None:
+    assert media_place(sdp) is None
+    assert with_media_at(sdp, "127.0.12.20", 30000, 30001) == sdp
+
+
+@given(st.text(max_size=300))
+def test_any_text_can_be_moved(text: str) -> None:
+    media_place(text)
+    with_media_at(text, "127.0.12.20", 30000, 30001)
 
 
 @given(st.text(max_size=300))

@@ -1,0 +1,203 @@
+"""What the media relay does to the packets of a call: one way of it, packets in, packets out. No I/O here.
+
+Each kind of rule is a stage that a packet passes through; it may become none or several. Rules speak of RTP
+(RFC 3550); whatever else comes (RTCP on the same port, STUN) passes untouched unless the way is cut.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from harness.audio.telephone_event import EventPacket, TelephoneEventReader, ends_press
+from simulators.trunk.protocol import (
+    EndsAdded,
+    EndsLost,
+    MediaRule,
+    MediaWay,
+    PacketsLost,
+    RuleCount,
+    WayCounts,
+    WayCut,
+)
+
+EVENT_CLOCK_HZ = 8000
+"""For the durations of presses only, which the relay does not tell."""
+
+_HUNDRED = 100
+_SEQUENCES = 1 << 16
+_FIXED = struct.Struct("!BBHII")
+_RTCP_TYPES = range(192, 224)
+"""Second octets of RTCP, which no RTP packet has where both share a port (RFC 5761 section 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RtpPacket:
+    """An RTP packet; ``sequence`` is what it will be sent under. ``ends`` tells the end packet of a key press."""
+
+    octets: bytes
+    sequence: int
+    timestamp: int
+    source: int
+    ends: bool
+
+    def to_bytes(self) -> bytes:
+        return self.octets[:2] + self.sequence.to_bytes(2, "big") + self.octets[4:]
+
+
+class Stage(Protocol):
+    """One rule at work. ``packets`` counts those that it dropped or added."""
+
+    packets: int
+
+    def take(self, packet: RtpPacket) -> Iterable[RtpPacket]:
+        """What becomes of the packet."""
+
+
+class _LoseEnds:
+    def __init__(self, rule: EndsLost) -> None:
+        self.packets = 0
+        self._kept = rule.kept
+        self._press: tuple[int, int] | None = None
+        self._seen = 0
+
+    def take(self, packet: RtpPacket) -> Iterable[RtpPacket]:
+        if not packet.ends:
+            return (packet,)
+        press = (packet.source, packet.timestamp)
+        if press != self._press:
+            self._press, self._seen = press, 0
+        self._seen += 1
+        if self._seen <= self._kept:
+            return (packet,)
+        self.packets += 1
+        return ()
+
+
+class _AddEnds:
+    def __init__(self, rule: EndsAdded) -> None:
+        self.packets = 0
+        self._extra = rule.extra
+        self._press: tuple[int, int] | None = None
+        self._added_after: int | None = None
+        self._moved = 0
+
+    def take(self, packet: RtpPacket) -> Iterable[RtpPacket]:
+        moved = self._moved
+        if self._added_after is not None and (packet.sequence - self._added_after) % _SEQUENCES >= _SEQUENCES // 2:
+            # Overtaken by the packets that were added.
+            moved -= self._extra
+        passed = replace(packet, sequence=(packet.sequence + moved) % _SEQUENCES)
+        press = (packet.source, packet.timestamp)
+        if not packet.ends or press == self._press:
+            return (passed,)
+        self._press = press
+        self._added_after = packet.sequence
+        self._moved += self._extra
+        self.packets += self._extra
+        copies = range(1, self._extra + 1)
+        return (passed, *(replace(passed, sequence=(passed.sequence + n) % _SEQUENCES) for n in copies))
+
+
+class _LosePackets:
+    def __init__(self, rule: PacketsLost) -> None:
+        if not 0 <= rule.percent <= _HUNDRED:
+            raise ValueError(f"{rule.percent} % of packets cannot be lost")
+        self.packets = 0
+        self._percent = rule.percent
+        self._random = random.Random(rule.seed)
+        self._lost: frozenset[int] = frozenset()
+        self._count = 0
+
+    def take(self, packet: RtpPacket) -> Iterable[RtpPacket]:
+        place = self._count % _HUNDRED
+        if place == 0:
+            self._lost = frozenset(self._random.sample(range(_HUNDRED), self._percent))
+        self._count += 1
+        if place not in self._lost:
+            return (packet,)
+        self.packets += 1
+        return ()
+
+
+class _Cut:
+    def __init__(self, rule: WayCut) -> None:
+        self.packets = 0
+
+    def take(self, packet: RtpPacket) -> Iterable[RtpPacket]:
+        self.packets += 1
+        return ()
+
+
+_STAGES: dict[type[MediaRule], Callable[[Any], Stage]] = {
+    EndsLost: _LoseEnds,
+    EndsAdded: _AddEnds,
+    PacketsLost: _LosePackets,
+    WayCut: _Cut,
+}
+
+
+class RelayWay:
+    """One way of a call. ``event_types`` are the payload types of telephone-event, as whom the packets are for
+    numbers them. Raises ValueError for a rule that cannot be followed."""
+
+    def __init__(self, way: MediaWay, rules: Iterable[MediaRule]) -> None:
+        self._way = way
+        self._stages = [(rule, _STAGES[type(rule)](rule)) for rule in rules if rule.way is way]
+        self._cut = any(isinstance(rule, WayCut) for rule, _ in self._stages)
+        self._presses = TelephoneEventReader(EVENT_CLOCK_HZ)
+        self._received = self._sent = self._rtcp = 0
+        self.event_types: frozenset[int] = frozenset()
+
+    def rtp(self, octets: bytes) -> list[bytes]:
+        """What came for the RTP port, as it goes on."""
+        if len(octets) < _FIXED.size or octets[0] >> 6 != 2 or octets[1] in _RTCP_TYPES:
+            return self.rtcp(octets)
+        self._received += 1
+        is_event = octets[1] & 0x7F in self.event_types
+        if not is_event and not self._stages:
+            self._sent += 1
+            return [octets]
+        packets: list[RtpPacket] = [self._read(octets, is_event)]
+        for _, stage in self._stages:
+            packets = [left for packet in packets for left in stage.take(packet)]
+        self._sent += len(packets)
+        return [packet.to_bytes() for packet in packets]
+
+    def rtcp(self, octets: bytes) -> list[bytes]:
+        """What came for the RTCP port, as it goes on."""
+        if self._cut:
+            return []
+        self._rtcp += 1
+        return [octets]
+
+    def counts(self) -> WayCounts:
+        """All so far."""
+        return WayCounts(
+            way=self._way,
+            received=self._received,
+            sent=self._sent,
+            rtcp=self._rtcp,
+            rules=tuple(RuleCount(rule=rule, packets=stage.packets) for rule, stage in self._stages),
+            digits=self._presses.report().digits,
+        )
+
+    def _read(self, octets: bytes, is_event: bool) -> RtpPacket:
+        _, second, sequence, timestamp, source = _FIXED.unpack_from(octets)
+        payload = _payload(octets) if is_event else b""
+        if is_event:
+            self._presses.feed(EventPacket(sequence, timestamp, bool(second & 0x80), payload))
+        return RtpPacket(octets, sequence, timestamp, source, ends_press(payload))
+
+
+def _payload(octets: bytes) -> bytes:
+    """Payload of an RTP packet: without contributing sources, header extension and padding (RFC 3550 section 5.1)."""
+    first = octets[0]
+    start = _FIXED.size + 4 * (first & 0x0F)
+    if first & 0x10:
+        start += 4 + 4 * int.from_bytes(octets[start + 2 : start + 4], "big")
+    end = len(octets) - octets[-1] if first & 0x20 else len(octets)
+    return octets[start : max(start, end)]

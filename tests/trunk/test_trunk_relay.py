@@ -1,0 +1,210 @@
+"""The media relay in a trunk: real packets between a phone and a PBX."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sip_peer import ANSWER_SDP, SDP
+from test_relay_rules import digits_of, ends, stream
+from trunk_rig import BUSINESS, CUSTOMER, PBX, PHONE, TRUNK, Rig, RigMaker
+
+from harness.process import SimulatorRefused
+from simulators.trunk.message import SipMessage
+from simulators.trunk.protocol import (
+    CallStarted,
+    CountMedia,
+    CustomerOnline,
+    EndsLost,
+    MediaRelayed,
+    MediaRule,
+    MediaWay,
+    PacketsLost,
+    WayCounts,
+    WayCut,
+)
+
+EVENT = 126
+MEDIA = re.compile(rb"m=audio (\d+) .*\r\nc=IN IP4 (\S+)\r\n")
+RTCP = re.compile(rb"a=rtcp:(\d+)\r\n")
+
+
+class Party:
+    """RTP and RTCP sockets of one side."""
+
+    def __init__(self, address: str) -> None:
+        self.rtp, self.rtcp = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        for one in (self.rtp, self.rtcp):
+            one.bind((address, 0))
+            one.settimeout(2)
+        self.address = address
+
+    def sdp(self, template: str) -> str:
+        """An offer or answer for these sockets, with telephone-event as 126."""
+        port, rtcp = self.rtp.getsockname()[1], self.rtcp.getsockname()[1]
+        text = re.sub(r"m=audio \d+ RTP/AVP 96.*", f"m=audio {port} RTP/AVP 96 {EVENT}", template)
+        text = re.sub(r"c=IN IP4 \S+", f"c=IN IP4 {self.address}", text)
+        return f"{text}a=rtpmap:{EVENT} telephone-event/8000\r\na=rtcp:{rtcp}\r\n"
+
+    def close(self) -> None:
+        self.rtp.close()
+        self.rtcp.close()
+
+
+def places(message: SipMessage) -> tuple[tuple[str, int], tuple[str, int]]:
+    """Where an SDP wants RTP and RTCP."""
+    media, rtcp = MEDIA.search(message.body), RTCP.search(message.body)
+    assert media is not None, message.body
+    assert rtcp is not None, message.body
+    host = media[2].decode()
+    return (host, int(media[1])), (host, int(rtcp[1]))
+
+
+class RelayedCall:
+    """A call that is up, with the places that each side was told."""
+
+    def __init__(self, r: Rig, *rules: MediaRule) -> None:
+        self.rig, self.phone, self.pbx = r, Party(PHONE), Party(PBX)
+        online(r, rules)
+        self.sent = r.phone.invite(CUSTOMER, BUSINESS, sdp=self.phone.sdp(SDP))
+        r.phone.send(self.sent)
+        self.got = r.pbx.request("INVITE")
+        r.pbx.answer(self.got, 200, "OK", sdp=self.pbx.sdp(ANSWER_SDP))
+        self.ok = r.phone.response(200)
+        r.phone.acknowledge(self.sent, self.ok)
+        r.pbx.request("ACK")
+        self.name = r.trunk.wait_for(CallStarted, timeout_s=2).call
+        self.to_pbx, self.to_pbx_rtcp = places(self.ok)
+        self.to_phone, self.to_phone_rtcp = places(self.got)
+
+    def counts(self, way: MediaWay) -> WayCounts:
+        return next(counts for counts in self.rig.trunk.call(CountMedia(call=self.name)) if counts.way is way)
+
+    def hang_up(self) -> MediaRelayed:
+        self.rig.phone.in_dialog(self.sent, self.ok, "BYE")
+        self.rig.pbx.answer(self.rig.pbx.request("BYE"), 200, "OK")
+        self.rig.finished()
+        return self.rig.trunk.wait_for(MediaRelayed, timeout_s=2)
+
+    def close(self) -> None:
+        self.phone.close()
+        self.pbx.close()
+
+
+def online(r: Rig, rules: tuple[MediaRule, ...] | None) -> None:
+    contact = f"{r.phone.address}:{r.phone.port}"
+    r.trunk.call(CustomerOnline(number=CUSTOMER, profile_name="Ana", country="ES", contact=contact, media_rules=rules))
+
+
+@contextmanager
+def relayed_call(r: Rig, *rules: MediaRule) -> Iterator[RelayedCall]:
+    call = RelayedCall(r, *rules)
+    try:
+        yield call
+    finally:
+        call.close()
+
+
+def is_free(place: tuple[str, int]) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(place)
+        except OSError:
+            return False
+    return True
+
+
+def test_rtp_and_rtcp_pass_both_ways_from_the_ports_that_were_told(rig: RigMaker) -> None:
+    with relayed_call(rig()) as call:
+        assert call.to_pbx[0] == call.to_phone[0] == TRUNK
+        assert call.to_pbx[1] % 2 == 0
+        assert call.to_pbx_rtcp[1] == call.to_pbx[1] + 1
+        for one, told, other, from_there in (
+            (call.phone.rtp, call.to_pbx, call.pbx.rtp, call.to_phone),
+            (call.pbx.rtp, call.to_phone, call.phone.rtp, call.to_pbx),
+            (call.phone.rtcp, call.to_pbx_rtcp, call.pbx.rtcp, call.to_phone_rtcp),
+            (call.pbx.rtcp, call.to_phone_rtcp, call.phone.rtcp, call.to_pbx_rtcp),
+        ):
+            packet = stream("1")[0]
+            one.sendto(packet, told)
+            assert other.recvfrom(2048) == (packet, from_there)
+
+
+def test_ends_are_lost_and_counted(rig: RigMaker) -> None:
+    with relayed_call(rig(), EndsLost(way=MediaWay.TO_PBX)) as call:
+        packets = stream("12")
+        for packet in packets:
+            call.phone.rtp.sendto(packet, call.to_pbx)
+        got = [call.pbx.rtp.recv(2048) for _ in range(len(packets) - 6)]
+        assert ends(got) == [0, 0]
+        assert digits_of(got) == "12"
+        counts = call.counts(MediaWay.TO_PBX)
+        assert (counts.received, counts.sent, counts.digits) == (len(packets), len(got), "12")
+        assert [one.packets for one in counts.rules] == [6]
+
+
+def test_one_way_is_cut(rig: RigMaker) -> None:
+    with relayed_call(rig(), WayCut(way=MediaWay.TO_CUSTOMER)) as call:
+        packet = stream("1")[0]
+        call.pbx.rtp.sendto(packet, call.to_phone)
+        call.phone.rtp.sendto(packet, call.to_pbx)
+        assert call.pbx.rtp.recv(2048) == packet
+        counts = call.counts(MediaWay.TO_CUSTOMER)
+        assert (counts.received, counts.sent, counts.rules[0].packets) == (1, 0, 1)
+
+
+def test_the_ports_stay_through_a_hold_and_are_free_after_the_call(rig: RigMaker) -> None:
+    with relayed_call(rig()) as call:
+        r, moved = call.rig, Party(PBX)
+        r.pbx.in_their_dialog(call.got, "INVITE", sdp=f"{moved.sdp(ANSWER_SDP)}a=sendonly\r\n")
+        inner = r.phone.request("INVITE")
+        assert places(inner) == (call.to_pbx, call.to_pbx_rtcp)
+        assert b"a=sendonly" in inner.body
+        r.phone.answer(inner, 200, "OK", sdp=f"{call.phone.sdp(SDP)}a=recvonly\r\n")
+        assert places(r.pbx.response(200)) == (call.to_phone, call.to_phone_rtcp)
+        packet = stream("1")[0]
+        call.phone.rtp.sendto(packet, call.to_pbx)
+        assert moved.rtp.recv(2048) == packet
+        moved.close()
+        taken = [call.to_pbx, call.to_pbx_rtcp, call.to_phone, call.to_phone_rtcp]
+        assert not any(map(is_free, taken))
+        relayed = call.hang_up()
+        assert {counts.way: counts.sent for counts in relayed.ways} == {MediaWay.TO_PBX: 1, MediaWay.TO_CUSTOMER: 0}
+        assert all(map(is_free, taken))
+        with pytest.raises(SimulatorRefused, match="is not relayed"):
+            r.trunk.call(CountMedia(call=call.name))
+
+
+def test_the_ports_are_free_after_a_crash(rig: RigMaker) -> None:
+    with relayed_call(rig()) as call:
+        os.kill(call.rig.trunk.pid, signal.SIGKILL)
+        call.rig.trunk.stop()
+        assert all(map(is_free, [call.to_pbx, call.to_pbx_rtcp, call.to_phone, call.to_phone_rtcp]))
+
+
+def test_the_ports_of_a_refused_call_are_free(rig: RigMaker) -> None:
+    r = rig()
+    online(r, ())
+    r.phone.send(r.phone.invite(CUSTOMER, BUSINESS))
+    got = r.pbx.request("INVITE")
+    r.pbx.answer(got, 486, "Busy Here")
+    r.phone.response(486)
+    r.finished()
+    assert all(map(is_free, places(got)))
+
+
+def test_other_customers_media_does_not_pass_the_trunk(rig: RigMaker) -> None:
+    r = rig()
+    online(r, None)
+    r.phone.send(r.phone.invite(CUSTOMER, BUSINESS))
+    assert b"m=audio 40000 " in r.pbx.request("INVITE").body
+
+
+def test_a_rule_that_cannot_be_followed_is_refused(rig: RigMaker) -> None:
+    with pytest.raises(SimulatorRefused, match="120 % of packets cannot be lost"):
+        online(rig(), (PacketsLost(way=MediaWay.TO_PBX, percent=120),))
