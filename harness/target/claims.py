@@ -31,6 +31,8 @@ class Claim(StrEnum):
     """Calls that the trunk brings after the customer's answer are put to an agent at once."""
     CONTEXT_ROUTING = "context_routing"
     """The payload of a call button routes the call to the agent or queue that it names."""
+    DIGITS_READ_BACK = "digits_read_back"
+    """A number asks for digits and reads back those that it understood."""
     AGENT_PRESENCE = "agent_presence"
     """The PBX can be asked whether an agent is free."""
     SITES = "sites"

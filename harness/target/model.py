@@ -23,6 +23,7 @@ class Purpose(StrEnum):
     CLOSED_DESK = "closed_desk"
     UNASSIGNED = "unassigned"
     CALLBACK = "callback"
+    ORDER_NUMBER = "order_number"
 
 
 class PbxSection(Section):
@@ -118,7 +119,8 @@ class Number(Section):
     purpose: Purpose
     """``support``: greeting, queue, agent. ``language_menu``: the same behind a menu of languages. ``closed_desk``:
     its hours exclude the time at which you test. ``callback``: customers who are called back come in here, with no
-    greeting. ``unassigned``: nobody has it."""
+    greeting. ``order_number``: asks for an order number, ended by ``#``, and reads back the digits that it understood,
+    each with its own prompt (``[prompts.digit_0]`` to ``digit_9``). ``unassigned``: nobody has it."""
     queue: str = ""
     """Queue that calls to it end in; numbers of one queue are used by one scenario at a time."""
     hours: OpeningHours | None = None

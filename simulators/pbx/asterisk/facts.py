@@ -21,7 +21,7 @@ SIP_PORT = 5060
 HTTP_PORT = 8088
 AMI_PORT = 5038
 
-_WAYS = {Purpose.LANGUAGE_MENU: "menu", Purpose.CALLBACK: "queue"}
+_WAYS = {Purpose.LANGUAGE_MENU: "menu", Purpose.CALLBACK: "queue", Purpose.ORDER_NUMBER: "order"}
 
 # What may stand in Asterisk's configuration without a meaning of its own.
 _PLAIN = re.compile(r"^[A-Za-z0-9_.-]+$")

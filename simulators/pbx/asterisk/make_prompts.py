@@ -29,6 +29,8 @@ LEVEL_DBOV = -20.0
 EDGE_S = 0.1
 """Silence before and after the words: the files start and end alike, whatever espeak-ng leaves there."""
 PAUSE_S = 0.35
+DIGIT_WORDS_PER_MINUTE = 100
+"""Slow enough for every digit to be more than half a second long, which is what it takes to recognise it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,13 @@ SPOKEN: tuple[Prompt, ...] = (
     ),
     _spoken(
         "fr", "voicemail_thanks", "fr-be+m7", "C'est enregistré. Vous aurez une réponse demain. Au revoir."
+    ),
+    _spoken("en", "order_number", "en-us+f2", "Key in your order number, followed by the pound sign."),
+    *(
+        Prompt(f"en/digit_{digit}.wav", "en", (Words("en-us+f2", word, DIGIT_WORDS_PER_MINUTE),))
+        for digit, word in enumerate(
+            ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+        )
     ),
     Prompt(
         "language_menu.wav", "",
