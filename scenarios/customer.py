@@ -29,7 +29,7 @@ from simulators.phones.protocol import (
     SwitchOff,
     SwitchOn,
 )
-from simulators.trunk.protocol import ENTRY_HEADER, CustomerOffline, CustomerOnline
+from simulators.trunk.protocol import ENTRY_HEADER, CustomerOffline, CustomerOnline, MediaRule
 
 if TYPE_CHECKING:
     from scenarios.scene import Scene
@@ -54,6 +54,12 @@ class Customer:
         self.incoming: CallIncoming | None = None
         self.contact = ""
         self.placed_at = 0.0
+        self.pressed = ""
+        """Keys pressed in the present call."""
+        self.pressing_until = 0.0
+        """When the last of them is over (CLOCK_MONOTONIC, s)."""
+        self.media_rules: tuple[MediaRule, ...] | None = None
+        """By which the trunk relays the media of the customer's calls; None: it flows directly."""
         self.mark = scene.testbed.customers.mark()
         self._born = self.mark
         self._rung: set[str] = set()
@@ -92,8 +98,15 @@ class Customer:
                 country=self.identity.country,
                 contact=self.contact,
                 media_lost=media_lost,
+                media_rules=self.media_rules,
             )
         )
+
+    def relay_media(self, rules: tuple[MediaRule, ...]) -> None:
+        """Have the trunk relay the media of the customer's calls from now on, by these rules."""
+        self.switch_off()
+        self.media_rules = rules
+        self.switch_on()
 
     def goes_offline(self) -> None:
         """The phone loses its network: nothing reaches it any more."""
@@ -112,6 +125,7 @@ class Customer:
         self.called = number
         self.call = f"{self.phone}-call-{testbed.number()}"
         self._ear = None
+        self.pressed, self.pressing_until = "", 0.0
         self.mark = testbed.customers.mark()
         self.placed_at = monotonic()
         testbed.customers.call(
@@ -219,6 +233,8 @@ class Customer:
         """Press digits on the keypad (RFC 4733 events)."""
         self._require_call()
         self._scene.testbed.customers.call(SendDigits(call=self.call, digits=digits, tone_ms=tone_ms, gap_ms=gap_ms))
+        self.pressed += digits.upper()
+        self.pressing_until = max(self.pressing_until, monotonic()) + len(digits) * (tone_ms + gap_ms) / 1000
 
     def says(self, wav: str) -> None:
         """Play ``wav`` once into the call in place of the beacon."""

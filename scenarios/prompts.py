@@ -31,6 +31,10 @@ LANGUAGE_NAMES = {
     "it": "Italian",
 }
 MUSIC = "music"
+DIGITS = {digit: f"digit_{digit}" for digit in "0123456789"}
+"""Prompts in which a digit is read back."""
+NO_SENTENCES = frozenset({MUSIC, *DIGITS.values()})
+"""Prompts that are not looked for when it is asked what was said: music, and words too short for that."""
 FIRST_IN_CALL = frozenset({"greeting", "language_menu"})
 """Prompts that a call begins with: for these the delay after the answer is judged."""
 
@@ -67,7 +71,7 @@ def hears_prompt(scene: Scene, customer: Customer, name: str, language: str) -> 
         position += new.size / ear.rate_hz
         return listener.feed(new)
 
-    spoken_files = [p for key, files in target.prompts.items() if key != MUSIC for p in files.values()]
+    spoken_files = [p for key, files in target.prompts.items() if key not in NO_SENTENCES for p in files.values()]
     longest = max((seconds_of(file) for file in spoken_files), default=0.0)
     within_s = target.deadlines.first_audio_s + longest + seconds_of(path) + MARGIN_S
     match = ear.listen_until(listen, lambda found: found is not None, within_s) or listener.finish()
@@ -136,7 +140,7 @@ def prompts_in(target: Target, samples: Samples, rate_hz: int) -> list[Mark]:
     catalogue = {
         spoken(name, language): load_reference(path, spoken(name, language))
         for name, files in target.prompts.items()
-        if name != MUSIC
+        if name not in NO_SENTENCES
         for language, path in files.items()
     }
     return [

@@ -11,6 +11,7 @@ from pytest_bdd import parsers
 
 from harness.errors import HarnessMisuse
 from scenarios.consent import CUSTOMERS
+from scenarios.dtmf import ENDS
 from scenarios.prompts import LANGUAGE_NAMES
 from simulators.phones.protocol import Codec
 from simulators.whatsapp.refusals import Refusal
@@ -43,6 +44,7 @@ MEANINGS = {
     "Agents": "a number of agents: 1 agent, 4 agents",
     "Reason": ", ".join(REASONS),
     "Consent": ", ".join(CUSTOMERS),
+    "Ends": ", ".join(ENDS),
 }
 """What stands for ``{…:Word}`` in a sentence, for the step catalogue."""
 
@@ -109,6 +111,13 @@ def consent(text: str) -> str:
     return next(words for words in CUSTOMERS if words.lower() == text.lower())
 
 
+@parse.with_pattern(r"[a-z ]+")
+def ends(text: str) -> str:
+    if text not in ENDS:
+        raise HarnessMisuse(f"unknown number of times {text!r}", suggestion=f"known: {', '.join(ENDS)}")
+    return text
+
+
 sentence = partial(
     parsers.cfparse,
     extra_types={
@@ -121,6 +130,7 @@ sentence = partial(
         "Agents": agent_count,
         "Reason": refusals,
         "Consent": consent,
+        "Ends": ends,
     },
 )
 """Parser of a sentence with the words above, as in ``{customer:Customer} hangs up``."""

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from pytest_bdd.parsers import StepParser
 from pytest_bdd.steps import step_function_context_registry
 
-STEP_MODULES = ("steps.agent", "steps.audio", "steps.business", "steps.customer", "steps.pbx", "steps.platform")
+STEP_MODULES = (
+    "steps.agent",
+    "steps.audio",
+    "steps.business",
+    "steps.customer",
+    "steps.dtmf",
+    "steps.pbx",
+    "steps.platform",
+)
 """Where the sentences are defined."""
 
 # pytest-bdd's own debugging step.

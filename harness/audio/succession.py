@@ -11,15 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.audio.blocks import ANALYSIS_HZ, BLOCK, BlockSearch, Hit
+from harness.audio.blocks import ANALYSIS_HZ, BLOCK, BlockSearch, Hit, StreamResampler
 from harness.audio.levels import Samples
 from harness.audio.prompt import OFFSET_TOLERANCE_S, PromptReference
-from harness.audio.wav import resample
 
 WORD_SCORE = 0.5
 """Mean correlation of a word's blocks from which it counts as heard."""
 
-_STEP_S = 0.2
+_STEP = round(0.2 * ANALYSIS_HZ)
 """The search tells one place for each step: no word comes twice in so short a time."""
 _OVERLAP_S = 0.1
 """By how much two words may overlap: blocks reach into the silence around a word."""
@@ -35,26 +34,44 @@ class HeardWord:
     score: float
 
 
+class WordListener:
+    """Listens for the words in sound that arrives piece by piece."""
+
+    def __init__(self, prompts: Mapping[str, PromptReference], rate_hz: int) -> None:
+        self._prompts = prompts
+        self._resampler = StreamResampler(rate_hz)
+        self._search = BlockSearch([reference.spectra for reference in prompts.values()])
+        self._waiting = np.empty(0, dtype=np.float32)
+        self._hits: list[Hit] = []
+
+    def feed(self, samples: Samples) -> tuple[HeardWord, ...]:
+        """Take the next samples; the words so far, in the order they were heard."""
+        return self._take(self._resampler.feed(samples), _STEP)
+
+    def finish(self) -> tuple[HeardWord, ...]:
+        """The recording is over: all words."""
+        return self._take(self._resampler.finish(), 1)
+
+    def _take(self, samples: Samples, at_least: int) -> tuple[HeardWord, ...]:
+        self._waiting = np.concatenate((self._waiting, samples))
+        while self._waiting.size >= at_least:
+            self._hits += self._search.feed(self._waiting[:_STEP])
+            self._waiting = self._waiting[_STEP:]
+        candidates: list[HeardWord] = []
+        first = 0
+        for name, reference in self._prompts.items():
+            count = len(reference.starts)
+            own = [hit for hit in self._hits if first <= hit.block < first + count]
+            candidates += _candidates(name, reference, [Hit(h.block - first, h.position, h.correlation) for h in own])
+            first += count
+        return _best(candidates)
+
+
 def words_heard(received: Samples, rate_hz: int, prompts: Mapping[str, PromptReference]) -> tuple[HeardWord, ...]:
-    """The words in a recording, in the order they were heard."""
-    references = list(prompts.items())
-    if not references or not received.size:
-        return ()
-    hits = _hits(resample(received, rate_hz, ANALYSIS_HZ), [reference for _, reference in references])
-    candidates: list[HeardWord] = []
-    first = 0
-    for name, reference in references:
-        count = len(reference.starts)
-        own = [hit for hit in hits if first <= hit.block < first + count]
-        candidates += _candidates(name, reference, [Hit(h.block - first, h.position, h.correlation) for h in own])
-        first += count
-    return _best(candidates)
-
-
-def _hits(heard: Samples, references: list[PromptReference]) -> list[Hit]:
-    search = BlockSearch([reference.spectra for reference in references])
-    step = round(_STEP_S * ANALYSIS_HZ)
-    return [hit for start in range(0, heard.size, step) for hit in search.feed(heard[start : start + step])]
+    """The words in a whole recording."""
+    listener = WordListener(prompts, rate_hz)
+    listener.feed(received)
+    return listener.finish()
 
 
 def _candidates(name: str, reference: PromptReference, hits: list[Hit]) -> list[HeardWord]:

@@ -107,10 +107,19 @@ def media_place(sdp: str) -> MediaPlace | None:
         for line in section:
             if found := _RTCP.match(line):
                 rtcp_host, rtcp_port = found.group(2) or host, int(found.group(1))
-        names = _names(section)
-        events = (pt for pt in map(int, _numbers(match.group(3))) if names.get(pt, ("", 0))[0] == "telephone-event")
-        return MediaPlace((host, port), (rtcp_host, rtcp_port), frozenset(events))
+        return MediaPlace((host, port), (rtcp_host, rtcp_port), frozenset(event_formats(sdp)))
     return None
+
+
+def event_formats(sdp: str) -> dict[int, int]:
+    """Clock rate in Hz by payload type of the telephone-events in the first audio stream in use (RFC 4733)."""
+    for section in _sections(sdp)[1:]:
+        match = _AUDIO.match(section[0])
+        if match is not None and match.group(1) != "0":
+            names = _names(section)
+            types = map(int, _numbers(match.group(3)))
+            return {pt: names[pt][1] for pt in types if names.get(pt, ("", 0))[0] == "telephone-event"}
+    return {}
 
 
 def with_media_at(sdp: str, host: str, port: int, rtcp_port: int) -> str:
