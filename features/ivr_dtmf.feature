@@ -21,7 +21,7 @@ Feature: IVR front door: DTMF details
     And the end of each key press reaches the PBX <ends>
     When the customer calls the order line
     Then the customer is asked for the order number
-    When the customer presses <keys>#
+    When the customer keys in <keys>#, each key held for 160 ms and 500 ms apart
     Then the PBX has understood <keys>
 
     Examples:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessMisuse, Inconclusive, NotRun
 from harness.messages import Event
-from harness.process import AwaitExpired
+from harness.process import AwaitExpired, SimulatorRefused
 from scenarios.ear import Ear
 from simulators.phones.customers import Customer as Identity
 from simulators.phones.protocol import (
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from scenarios.scene import Scene
 
 TRYING = 100
+NO_EVENTS = "PJMEDIA_RTP_EREMNORFC2833"
+"""How pjsua2 says that the far end agreed on no telephone-event."""
 OWN_LEG_S = 5.0
 """Deadline, in s, of what happens between the customer's phone and the trunk alone."""
 
@@ -230,9 +232,17 @@ class Customer:
         self._scene.testbed.customers.call(HangUp(call=self.call))
 
     def presses(self, digits: str, *, tone_ms: int = 160, gap_ms: int = 80) -> None:
-        """Press digits on the keypad (RFC 4733 events)."""
+        """Press digits on the keypad (RFC 4733 events). Raises PbxFault when the PBX agreed on none."""
         self._require_call()
-        self._scene.testbed.customers.call(SendDigits(call=self.call, digits=digits, tone_ms=tone_ms, gap_ms=gap_ms))
+        keys = SendDigits(call=self.call, digits=digits, tone_ms=tone_ms, gap_ms=gap_ms)
+        try:
+            self._scene.testbed.customers.call(keys)
+        except SimulatorRefused as refused:
+            if NO_EVENTS not in str(refused):
+                raise
+            raise self._scene.fault(
+                f"{self.label} cannot press {digits}: the PBX's answer has no telephone-event (RFC 4733)"
+            ) from None
         self.pressed += digits.upper()
         self.pressing_until = max(self.pressing_until, monotonic()) + len(digits) * (tone_ms + gap_ms) / 1000
 

@@ -12,7 +12,6 @@ from harness.audio.prompt import PromptReference
 from harness.audio.succession import HeardWord, WordListener
 from harness.errors import Inconclusive
 from harness.evidence import Mark
-from harness.process import SimulatorRefused
 from harness.target import Purpose
 from harness.trace import SipTraceEntry
 from scenarios.checks import POLL_S
@@ -24,6 +23,7 @@ from simulators.trunk.protocol import (
     CountMedia,
     EndsAdded,
     EndsLost,
+    MediaRelayed,
     MediaRule,
     MediaWay,
     WayCounts,
@@ -111,7 +111,8 @@ def understood(scene: Scene, customer: Customer, digits: str) -> None:
     counts = sent_as_pressed(scene, customer)
     if heard != digits:
         keys = customer.pressed.rstrip(HASH)
-        raise scene.fault(f"{customer.label} pressed {keys}, the PBX understood {heard or 'nothing'}")
+        ended = " and ended the call" if ear.call_is_over else ""
+        raise scene.fault(f"{customer.label} pressed {keys}, the PBX understood {heard or 'nothing'}{ended}")
     scene.note(f"the PBX read back {heard}; {_in_words(counts)}")
 
 
@@ -141,10 +142,9 @@ def ends_were_lost(scene: Scene, customer: Customer) -> None:
 
 
 def _to_pbx(scene: Scene, call: str) -> WayCounts:
-    try:
-        ways: tuple[WayCounts, ...] = scene.testbed.trunk.call(CountMedia(call=call))
-    except SimulatorRefused as over:
-        raise Inconclusive(f"the keys' packets can no longer be counted: {over}") from None
+    """Counts of the call's packets to the PBX, as of now or of its end."""
+    over = [e for e in scene.trunk_events() if isinstance(e, MediaRelayed) and e.call == call]
+    ways: tuple[WayCounts, ...] = over[-1].ways if over else scene.testbed.trunk.call(CountMedia(call=call))
     return next(counts for counts in ways if counts.way is TO_PBX)
 
 
