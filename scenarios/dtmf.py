@@ -12,6 +12,7 @@ from harness.audio.prompt import PromptReference
 from harness.audio.succession import HeardWord, WordListener
 from harness.errors import Inconclusive
 from harness.evidence import Mark
+from harness.process import SimulatorRefused
 from harness.target import Purpose
 from harness.trace import SipTraceEntry
 from scenarios.checks import POLL_S
@@ -143,8 +144,13 @@ def ends_were_lost(scene: Scene, customer: Customer) -> None:
 
 def _to_pbx(scene: Scene, call: str) -> WayCounts:
     """Counts of the call's packets to the PBX, as of now or of its end."""
-    over = [e for e in scene.trunk_events() if isinstance(e, MediaRelayed) and e.call == call]
-    ways: tuple[WayCounts, ...] = over[-1].ways if over else scene.testbed.trunk.call(CountMedia(call=call))
+    try:
+        ways: tuple[WayCounts, ...] = scene.testbed.trunk.call(CountMedia(call=call))
+    except SimulatorRefused as refused:
+        over = [e for e in scene.trunk_events() if isinstance(e, MediaRelayed) and e.call == call]
+        if not over:
+            raise Inconclusive(f"the keys' packets cannot be counted: {refused}") from None
+        ways = over[-1].ways
     return next(counts for counts in ways if counts.way is TO_PBX)
 
 
