@@ -69,7 +69,7 @@ class Trial:
 
 @cache
 def prompts() -> dict[str, PromptReference]:
-    paths = sorted(PROMPTS.rglob("*.wav"))
+    paths = sorted(path for path in PROMPTS.rglob("*.wav") if not path.name.startswith("digit_"))
     return {p.relative_to(PROMPTS).with_suffix("").as_posix(): PromptReference.load(p) for p in paths}
 
 

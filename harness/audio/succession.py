@@ -35,7 +35,7 @@ class HeardWord:
 
 
 class WordListener:
-    """Listens for the words in sound that arrives piece by piece."""
+    """Listens for the words, of which there must be one at least, in sound that arrives piece by piece."""
 
     def __init__(self, prompts: Mapping[str, PromptReference], rate_hz: int) -> None:
         self._prompts = prompts

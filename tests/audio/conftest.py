@@ -12,8 +12,8 @@ VOICE_HZ = 16_000
 
 @pytest.fixture(scope="session")
 def prompts() -> dict[str, PromptReference]:
-    """All prompts of the reference PBX by file name without suffix: ``es/greeting``, ``music``."""
-    paths = sorted(PROMPTS.rglob("*.wav"))
+    """All prompts of the reference PBX by file name without suffix: ``es/greeting``, ``music``; no single digits."""
+    paths = sorted(path for path in PROMPTS.rglob("*.wav") if not path.name.startswith("digit_"))
     names = [path.relative_to(PROMPTS).with_suffix("").as_posix() for path in paths]
     return {name: PromptReference.load(path, name) for name, path in zip(names, paths, strict=True)}
 
