@@ -64,6 +64,12 @@ class EndsAdded(MediaRule):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DurationsRecounted(MediaRule):
+    """The sender counts the durations of key presses in the clock of its audio (pjmedia does); they go on in that of
+    the telephone-event that was agreed on (RFC 4733 section 2.3.5)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PacketsLost(MediaRule):
     """``percent`` of the RTP packets are lost: of each hundred exactly so many, at places that ``seed`` decides."""
 

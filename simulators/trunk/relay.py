@@ -63,7 +63,7 @@ class Relay:
             return sdp
         sender = self._sides[_OTHER[to]]
         sender.rtp_wanted_at, sender.rtcp_wanted_at = place.rtp, place.rtcp
-        self._ways[_OTHER[to]].event_types = place.event_types
+        self._ways[_OTHER[to]].know(place.event_types, place.clocks)
         return with_media_at(sdp, self._address, *self._sides[to].ports)
 
     def counts(self) -> tuple[WayCounts, ...]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from harness.audio.telephone_event import EventPacket, TelephoneEventReader, ends_press
 from simulators.trunk.protocol import (
+    DurationsRecounted,
     EndsAdded,
     EndsLost,
     MediaRule,
@@ -28,6 +29,7 @@ EVENT_CLOCK_HZ = 8000
 """For the durations of presses only, which the relay does not tell."""
 
 _HUNDRED = 100
+_EVENT_OCTETS = 4
 _SEQUENCES = 1 << 16
 _FIXED = struct.Struct("!BBHII")
 _RTCP_TYPES = range(192, 224)
@@ -36,12 +38,16 @@ _RTCP_TYPES = range(192, 224)
 
 @dataclass(frozen=True, slots=True)
 class RtpPacket:
-    """An RTP packet; ``sequence`` is what it will be sent under. ``ends`` tells the end packet of a key press."""
+    """An RTP packet; ``sequence`` is what it will be sent under, ``clock_hz`` the clock rate of its payload type (0:
+    not known). ``event_at`` is where the event of a key press stands in it, None in all other packets; ``ends`` tells
+    the end packet of a press."""
 
     octets: bytes
     sequence: int
     timestamp: int
     source: int
+    clock_hz: int
+    event_at: int | None
     ends: bool
 
     def to_bytes(self) -> bytes:
@@ -102,6 +108,31 @@ class _AddEnds:
         return (passed, *(replace(passed, sequence=(passed.sequence + n) % _SEQUENCES) for n in copies))
 
 
+class _RecountDurations:
+    def __init__(self, rule: DurationsRecounted) -> None:
+        self.packets = 0
+        self._audio_hz = 0
+        self._press: tuple[int, int] | None = None
+        self._duration = 0
+
+    def take(self, packet: RtpPacket) -> Iterable[RtpPacket]:
+        at, octets = packet.event_at, packet.octets
+        if at is None:
+            self._audio_hz = packet.clock_hz or self._audio_hz
+            return (packet,)
+        press = (packet.source, packet.timestamp)
+        if press != self._press:
+            self._press, self._duration = press, 0
+        told = int.from_bytes(octets[at + 2 : at + 4], "big")
+        # The 16 bits of a long press run over.
+        self._duration += (told - self._duration) % _SEQUENCES
+        if not self._audio_hz or packet.clock_hz in (0, self._audio_hz):
+            return (packet,)
+        duration = min(self._duration * packet.clock_hz // self._audio_hz, _SEQUENCES - 1)
+        self.packets += 1
+        return (replace(packet, octets=octets[: at + 2] + duration.to_bytes(2, "big") + octets[at + 4 :]),)
+
+
 class _LosePackets:
     def __init__(self, rule: PacketsLost) -> None:
         if not 0 <= rule.percent <= _HUNDRED:
@@ -135,14 +166,14 @@ class _Cut:
 _STAGES: dict[type[MediaRule], Callable[[Any], Stage]] = {
     EndsLost: _LoseEnds,
     EndsAdded: _AddEnds,
+    DurationsRecounted: _RecountDurations,
     PacketsLost: _LosePackets,
     WayCut: _Cut,
 }
 
 
 class RelayWay:
-    """One way of a call. ``event_types`` are the payload types of telephone-event, as whom the packets are for
-    numbers them. Raises ValueError for a rule that cannot be followed."""
+    """One way of a call. Raises ValueError for a rule that cannot be followed."""
 
     def __init__(self, way: MediaWay, rules: Iterable[MediaRule]) -> None:
         self._way = way
@@ -150,14 +181,19 @@ class RelayWay:
         self._cut = any(isinstance(rule, WayCut) for rule, _ in self._stages)
         self._presses = TelephoneEventReader(EVENT_CLOCK_HZ)
         self._received = self._sent = self._rtcp = 0
-        self.event_types: frozenset[int] = frozenset()
+        self._event_types: frozenset[int] = frozenset()
+        self._clocks: Mapping[int, int] = {}
+
+    def know(self, event_types: frozenset[int], clocks: Mapping[int, int]) -> None:
+        """Payload types of telephone-event and the clock rates of all, as whom the packets are for numbers them."""
+        self._event_types, self._clocks = event_types, clocks
 
     def rtp(self, octets: bytes) -> list[bytes]:
         """What came for the RTP port, as it goes on."""
         if len(octets) < _FIXED.size or octets[0] >> 6 != 2 or octets[1] in _RTCP_TYPES:
             return self.rtcp(octets)
         self._received += 1
-        is_event = octets[1] & 0x7F in self.event_types
+        is_event = octets[1] & 0x7F in self._event_types
         if not is_event and not self._stages:
             self._sent += 1
             return [octets]
@@ -187,17 +223,22 @@ class RelayWay:
 
     def _read(self, octets: bytes, is_event: bool) -> RtpPacket:
         _, second, sequence, timestamp, source = _FIXED.unpack_from(octets)
-        payload = _payload(octets) if is_event else b""
-        if is_event:
-            self._presses.feed(EventPacket(sequence, timestamp, bool(second & 0x80), payload))
-        return RtpPacket(octets, sequence, timestamp, source, ends_press(payload))
+        clock_hz = self._clocks.get(second & 0x7F, 0)
+        if not is_event:
+            return RtpPacket(octets, sequence, timestamp, source, clock_hz, None, False)
+        start, end = _payload(octets)
+        payload = octets[start:end]
+        self._presses.feed(EventPacket(sequence, timestamp, bool(second & 0x80), payload))
+        event_at = start if len(payload) == _EVENT_OCTETS else None
+        return RtpPacket(octets, sequence, timestamp, source, clock_hz, event_at, ends_press(payload))
 
 
-def _payload(octets: bytes) -> bytes:
-    """Payload of an RTP packet: without contributing sources, header extension and padding (RFC 3550 section 5.1)."""
+def _payload(octets: bytes) -> tuple[int, int]:
+    """Where an RTP packet's payload begins and ends: without contributing sources, header extension and padding
+    (RFC 3550 section 5.1)."""
     first = octets[0]
     start = _FIXED.size + 4 * (first & 0x0F)
     if first & 0x10:
         start += 4 + 4 * int.from_bytes(octets[start + 2 : start + 4], "big")
     end = len(octets) - octets[-1] if first & 0x20 else len(octets)
-    return octets[start : max(start, end)]
+    return start, max(start, end)

@@ -85,11 +85,13 @@ def _deaf(section: list[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class MediaPlace:
-    """Where a party wants its audio and the RTCP of it, and by which payload types it knows telephone-event."""
+    """Where a party wants its audio and the RTCP of it, by which payload types it knows telephone-event, and the
+    clock rate of each payload type in Hz."""
 
     rtp: tuple[str, int]
     rtcp: tuple[str, int]
     event_types: frozenset[int]
+    clocks: dict[int, int]
 
 
 def media_place(sdp: str) -> MediaPlace | None:
@@ -107,7 +109,8 @@ def media_place(sdp: str) -> MediaPlace | None:
         for line in section:
             if found := _RTCP.match(line):
                 rtcp_host, rtcp_port = found.group(2) or host, int(found.group(1))
-        return MediaPlace((host, port), (rtcp_host, rtcp_port), frozenset(event_formats(sdp)))
+        clocks = {pt: clock_hz for pt, (_, clock_hz) in _names(section).items()}
+        return MediaPlace((host, port), (rtcp_host, rtcp_port), frozenset(event_formats(sdp)), clocks)
     return None
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.audio.telephone_event import KEYS, EventPacket, read_presses
-from simulators.trunk.protocol import EndsAdded, EndsLost, MediaRule, MediaWay, PacketsLost, WayCut
+from simulators.trunk.protocol import DurationsRecounted, EndsAdded, EndsLost, MediaRule, MediaWay, PacketsLost, WayCut
 from simulators.trunk.relay_rules import RelayWay
 
 EVENT, SPEECH = 126, 111
@@ -43,7 +43,7 @@ def stream(digits: str, *, sequence: int = 0, ends: int = 3, speech: int = 4) ->
 
 def relayed(packets: Iterable[bytes], *rules: MediaRule) -> tuple[list[bytes], RelayWay]:
     way = RelayWay(PBX, rules)
-    way.event_types = frozenset({EVENT})
+    way.know(frozenset({EVENT}), {EVENT: 8000, SPEECH: 48_000})
     return [out for packet in packets for out in way.rtp(packet)], way
 
 
@@ -149,6 +149,26 @@ def test_rules_follow_each_other() -> None:
     assert [count.packets for count in way.counts().rules] == [2, 2]
 
 
+def durations(packets: Iterable[bytes]) -> list[int]:
+    return [int.from_bytes(event.payload[2:4], "big") for event in events(packets)]
+
+
+def test_durations_counted_in_the_clock_of_opus_go_on_as_agreed() -> None:
+    # 2 s, told every 20 ms in units of 48 kHz, whose 16 bits run over.
+    told = [rtp(n, 500, struct.pack("!BBH", 5, 0x0A, 960 * (n + 1) % 65_536)) for n in range(100)]
+    out, way = relayed([rtp(0, 0, b"opus", kind=SPEECH), *told], DurationsRecounted(way=PBX))
+    assert durations(out) == [160 * (n + 1) for n in range(100)]
+    assert way.counts().rules[0].packets == 100
+
+
+def test_durations_in_the_agreed_clock_stay() -> None:
+    way = RelayWay(PBX, [DurationsRecounted(way=PBX)])
+    way.know(frozenset({EVENT}), {EVENT: 8000, 0: 8000})
+    packets = [rtp(0, 0, b"pcmu", kind=0), *stream("5", speech=0)]
+    assert [out for packet in packets for out in way.rtp(packet)] == packets
+    assert way.counts().rules[0].packets == 0
+
+
 def test_what_is_no_rtp_passes() -> None:
     sender_report = b"\x80\xc8\x00\x06" + bytes(24)
     stun = b"\x00\x01\x00\x00" + bytes(16)
@@ -168,9 +188,14 @@ def test_the_event_is_found_behind_extension_sources_and_before_padding() -> Non
 
 @given(st.binary(max_size=60))
 def test_any_octets_are_coped_with(octets: bytes) -> None:
-    rules = (EndsLost(way=PBX, kept=1), EndsAdded(way=PBX), PacketsLost(way=PBX, percent=0))
+    rules = (
+        DurationsRecounted(way=PBX),
+        EndsLost(way=PBX, kept=1),
+        EndsAdded(way=PBX),
+        PacketsLost(way=PBX, percent=0),
+    )
     way = RelayWay(PBX, rules)
-    way.event_types = frozenset(range(128))
+    way.know(frozenset(range(128)), {EVENT: 8000, SPEECH: 48_000})
     assert len(way.rtp(octets)) in (0, 1, 4)
 
 

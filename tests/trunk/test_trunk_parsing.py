@@ -181,9 +181,10 @@ def test_answer_that_rejects_every_stream() -> None:
 
 
 def test_media_at_another_place() -> None:
-    assert media_place(SDP) == MediaPlace(("127.0.12.9", 40000), ("127.0.12.9", 40001), frozenset({120}))
+    clocks = {96: 48_000, 0: 8000, 8: 8000, 9: 8000, 120: 8000}
+    assert media_place(SDP) == MediaPlace(("127.0.12.9", 40000), ("127.0.12.9", 40001), frozenset({120}), clocks)
     moved = with_media_at(SDP, "127.0.12.20", 30000, 30001)
-    assert media_place(moved) == MediaPlace(("127.0.12.20", 30000), ("127.0.12.20", 30001), frozenset({120}))
+    assert media_place(moved) == MediaPlace(("127.0.12.20", 30000), ("127.0.12.20", 30001), frozenset({120}), clocks)
     # The session's own address is what other streams go by.
     assert "s=-\r\nc=IN IP4 127.0.12.9\r\n" in moved
     assert "m=audio 30000 RTP/AVP 96 0 8 9 120\r\nc=IN IP4 127.0.12.20\r\na=rtpmap:96" in moved
