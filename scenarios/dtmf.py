@@ -35,7 +35,7 @@ from simulators.trunk.sdp import event_formats
 TO_PBX = MediaWay.TO_PBX
 HASH = "#"
 AS_AGREED = DurationsRecounted(way=TO_PBX)
-"""Our phones' stack counts durations at 48 kHz beside Opus, also when 8000 Hz was agreed on: the PBX gets the latter."""
+"""Our phones' stack counts durations at 48 kHz beside Opus, also when 8000 Hz was agreed on, which the PBX gets."""
 ENDS: dict[str, tuple[MediaRule, ...]] = {
     "never": (AS_AGREED, EndsLost(way=TO_PBX)),
     "once": (AS_AGREED, EndsLost(way=TO_PBX, kept=1)),
