@@ -15,14 +15,18 @@ import subprocess
 import sys
 import time
 
-from simulators.trunk.protocol import EndsLost, Leg, MediaWay, PacketsLost
+from simulators.trunk.protocol import DurationsRecounted, EndsLost, Leg, MediaWay, PacketsLost
 from simulators.trunk.relay import Relay
 
 ADDRESS = "127.0.0.1"
 PACKET_S = 0.02
 OCTETS = 62
 SDP = "v=0\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio {port} RTP/AVP 111 126\r\na=rtpmap:126 telephone-event/8000\r\n"
-RULES = (EndsLost(way=MediaWay.TO_PBX), PacketsLost(way=MediaWay.TO_CUSTOMER, percent=5))
+RULES = (
+    DurationsRecounted(way=MediaWay.TO_PBX),
+    EndsLost(way=MediaWay.TO_PBX),
+    PacketsLost(way=MediaWay.TO_CUSTOMER, percent=5),
+)
 
 
 def send(seconds: float, ports: list[int]) -> None:
