@@ -1,4 +1,4 @@
-"""Builds, once per machine, a directory tree of Debian sid with Asterisk: the reference PBX's home."""
+"""Builds, once per machine, a directory tree of Debian sid with Asterisk and Kamailio: the reference PBX's home."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from bootstrap.command import Commands
 from bootstrap.errors import BootstrapError
 
 SUITE = "sid"
-PACKAGES = ("asterisk", "asterisk-modules", "ca-certificates", "procps", "faketime")
+PACKAGES = ("asterisk", "asterisk-modules", "kamailio", "ca-certificates", "procps", "faketime")
 HOST_PACKAGES = ("debootstrap", "xz-utils")
 
 # What a finished root must contain to be of any use.
 _PROOFS = (
     "usr/sbin/asterisk",
     "usr/lib/*/asterisk/modules/codec_opus*.so",
+    "usr/sbin/kamailio",
+    "usr/lib/*/kamailio/modules/dispatcher.so",
     "usr/lib/*/faketime/libfaketimeMT.so.1",
 )
 # debootstrap's own words for its phases → ours.
