@@ -120,8 +120,7 @@ class Agent:
 
     @property
     def _registrar(self) -> str:
-        target = self._scene.testbed.target
-        return target.agents.registrar or f"{target.pbx.host}:{target.pbx.port}"
+        return self._scene.testbed.target.registrar_of(self.extension)
 
     def switch_on(self) -> None:
         """Put the softphone in service; it begins to register."""
@@ -134,7 +133,7 @@ class Agent:
                     phone=self.phone,
                     address=testbed.phone_address(),
                     user=self.extension,
-                    domain=agents.domain or registrar.partition(":")[0],
+                    domain=testbed.target.domain_of(self.extension),
                     display_name=self.name,
                     plays=str(self._voice),
                     registration=Registration(

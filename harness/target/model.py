@@ -247,6 +247,23 @@ class Target(Section):
         """The site called ``name``, None when there is none."""
         return next((site for site in self.sites if site.name == name), None)
 
+    def site_of_agent(self, extension: str) -> Site | None:
+        """The site whose queue the agent serves, None when there is none."""
+        queues = {queue.name for queue in self.queues if extension in queue.agents}
+        return next((site for site in self.sites if site.queue in queues), None)
+
+    def registrar_of(self, extension: str) -> str:
+        """``host:port`` where an agent registers: at the agent's site, else as ``[agents]`` says, else at the PBX."""
+        site = self.site_of_agent(extension)
+        if site is not None:
+            return f"{site.host}:{site.port}"
+        return self.agents.registrar or f"{self.pbx.host}:{self.pbx.port}"
+
+    def domain_of(self, extension: str) -> str:
+        """Host part of an agent's address-of-record."""
+        registrar = self.registrar_of(extension).partition(":")[0]
+        return registrar if self.site_of_agent(extension) else self.agents.domain or registrar
+
     def prompt(self, name: str, language: str) -> Path | None:
         """The file of a prompt in a language, None when the target does not declare it."""
         files = self.prompts.get(name, {})

@@ -13,7 +13,8 @@ from harness.target import Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PbxChannel:
-    """One call leg on the PBX. ``peer`` is the account or trunk it belongs to, numbers as the PBX knows them."""
+    """One call leg on the PBX, or on one ``site`` of it. ``peer`` is the account or trunk it belongs to, numbers as
+    the PBX knows them."""
 
     name: str
     peer: str
@@ -21,6 +22,7 @@ class PbxChannel:
     called_number: str
     state: str
     queue: str = ""
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,10 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningPbx:
-    """How to reach a PBX that is up; plain values, so that parallel workers can attach to it."""
+    """How to reach a PBX that is up; plain values, so that parallel workers can attach to it.
+
+    ``sites`` are the PBXs behind an SBC, each with the target as it is to that ``site``.
+    """
 
     target: Target
     provider: str = ""
@@ -43,6 +48,8 @@ class RunningPbx:
     control_user: str = ""
     control_password: str = ""
     directory: str = ""
+    site: str = ""
+    sites: tuple[RunningPbx, ...] = ()
     own: bool = False
     """A scenario has it to itself and may change it: move its clock, stop a part of it."""
 
@@ -79,6 +86,21 @@ class PbxAdapter(Protocol):
 
     def click_to_call(self, extension: str, number: str) -> bool | None:
         """Ring the agent's phone and, once answered, call ``number`` (E.164) for them; true when it was told to."""
+
+    def sites(self) -> Sequence[str] | None:
+        """Names of the sites behind the SBC; a PBX of one place has none."""
+
+    def site_channels(self, name: str) -> Sequence[PbxChannel] | None:
+        """Call legs that exist now at a site; none at one that is down."""
+
+    def stop_site(self, name: str) -> bool | None:
+        """Have a site crash; true when it is down. Raises HarnessMisuse for a PBX that others use at the same time."""
+
+    def start_site(self, name: str) -> bool | None:
+        """Bring a site up again; true once the SBC sends it calls. Raises as ``stop_site`` does."""
+
+    def restart_sbc(self) -> bool | None:
+        """End the SBC and start it again; true once it answers and sees its sites. Raises as ``stop_site`` does."""
 
     def hang_up(self, channels: Sequence[PbxChannel]) -> None:
         """End these call legs, if this PBX can be told to; a leg that is gone already is fine."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def take_block(target: Target, locks: Path, ports: Ports) -> Block:
     """
     own = _octets(target)
     if own is None:
-        taken = _port_in_use(target.pbx.host, ports)
+        taken = _port_in_use(target, ports)
         if taken:
             raise HarnessMisuse(f"[pbx] host: {taken}", where=target.name, suggestion="choose a free address")
         return Block(target, target.pbx.host.rpartition(".")[0] + f".{PSTN_HOST}", None)
@@ -66,7 +66,7 @@ def take_block(target: Target, locks: Path, ports: Ports) -> Block:
         except Timeout:
             continue
         moved = relocate(target, own, prefix)
-        taken = _port_in_use(moved.pbx.host, ports)
+        taken = _port_in_use(moved, ports)
         if not taken:
             return Block(moved, f"{prefix}.{PSTN_HOST}", lock)
         lock.release(force=True)
@@ -95,6 +95,7 @@ def relocate(target: Target, old: str, new: str) -> Target:
             "trunk": target.trunk.model_copy(update={"addresses": move_all(target.trunk.addresses)}),
             "phones": target.phones.model_copy(update={"addresses": move_all(target.phones.addresses)}),
             "queues": [move_queue(queue) for queue in target.queues],
+            "sites": [site.model_copy(update={"host": move(site.host)}) for site in target.sites],
             "agents": target.agents.model_copy(
                 update={
                     "registrar": move(registrar) + separator + port if registrar else "",
@@ -107,7 +108,8 @@ def relocate(target: Target, old: str, new: str) -> Target:
 
 def _octets(target: Target) -> str | None:
     """The first three octets that all addresses share, None when they do not or are not on loopback."""
-    addresses = [target.pbx.host, *target.trunk.addresses, *target.phones.addresses]
+    sites = [site.host for site in target.sites]
+    addresses = [target.pbx.host, *sites, *target.trunk.addresses, *target.phones.addresses]
     prefixes = {address.rpartition(".")[0] for address in addresses}
     if len(prefixes) != 1:
         return None
@@ -125,8 +127,13 @@ def _candidates(own: str) -> Iterator[str]:
         yield f"{head}.{(start + step) % (HIGHEST_BLOCK + 1)}"
 
 
-def _port_in_use(host: str, ports: Ports) -> str:
-    """Which port cannot be bound and why, empty when all can."""
+def _port_in_use(target: Target, ports: Ports) -> str:
+    """Which port of the PBX, or of one of its sites, cannot be bound and why, empty when all can."""
+    places = [(target.pbx.host, ports), *((site.host, replace(ports, sip=site.port)) for site in target.sites)]
+    return next((taken for host, own in places if (taken := _port_of_host_in_use(host, own))), "")
+
+
+def _port_of_host_in_use(host: str, ports: Ports) -> str:
     wanted = [
         (socket.SOCK_DGRAM, ports.sip),
         (socket.SOCK_STREAM, ports.sip),

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from harness.errors import HarnessMisuse, TrunkproofError
 from harness.target import load_target
-from simulators.pbx.asterisk.facts import AMI_PORT, HTTP_PORT, ControlFacts
+from simulators.pbx.asterisk.facts import AMI_PORT, HTTP_PORT
 from simulators.pbx.blocks import PSTN_HOST
+from simulators.pbx.control import ControlFacts
 from simulators.pbx.instance import Instance
 from simulators.pbx.providers.debian import DOCUMENTATION, OPUS_MODULES
 from simulators.pbx.reference import CONTROL_USER, with_passwords, with_registrar, write_instance

@@ -45,3 +45,18 @@ class ExternalPbx:
 
     def hang_up(self, channels: Sequence[PbxChannel]) -> None:
         """Its calls are its own."""
+
+    def sites(self) -> Sequence[str] | None:
+        return None
+
+    def site_channels(self, name: str) -> Sequence[PbxChannel] | None:
+        return None
+
+    def stop_site(self, name: str) -> bool | None:
+        return None
+
+    def start_site(self, name: str) -> bool | None:
+        return None
+
+    def restart_sbc(self) -> bool | None:
+        return None

@@ -1,38 +1,40 @@
-"""The PBX that comes with trunkproof: a real Asterisk as a small support centre, started and stopped."""
+"""The PBX that comes with trunkproof, started and stopped: a real Asterisk as a small support centre, or an SBC in
+front of one Asterisk per site."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from time import monotonic, sleep
 
 from pydantic import SecretStr
 
-from harness.errors import Inconclusive
+from harness.errors import HarnessMisuse
 from harness.target import Claim, Target
 from simulators.pbx.adapter import RunningPbx
-from simulators.pbx.asterisk.adapter import AsteriskPbx
-from simulators.pbx.asterisk.ami import ManagerError
 from simulators.pbx.asterisk.configuration import render
-from simulators.pbx.asterisk.facts import AMI_PORT, HTTP_PORT, ControlFacts, facts_of, ports_of
+from simulators.pbx.asterisk.facts import AMI_PORT, HTTP_PORT, facts_of, ports_of
+from simulators.pbx.asterisk.server import AsteriskServer
 from simulators.pbx.asterisk.sounds import install_sounds
 from simulators.pbx.asterisk.twins import Twin, find_twin
 from simulators.pbx.blocks import Block, take_block
+from simulators.pbx.control import ControlFacts
 from simulators.pbx.instance import Instance, create_instance
-from simulators.pbx.probe import sip_status
+from simulators.pbx.kamailio.server import SbcServer
 from simulators.pbx.providers.choice import choose
-from simulators.pbx.providers.provider import Clock, PbxProcess, Provider
+from simulators.pbx.providers.provider import Provider
 from simulators.pbx.runtime import runtime_directory
+from simulators.pbx.server import Server
+from simulators.pbx.site_target import require_agents_of_one_site, site_target
+from simulators.pbx.sites_adapter import SBC
+from simulators.pbx.started import forget, remember
 
-START_DEADLINE_S = 20.0
-SIP_DEADLINE_S = 3.0
-POLL_S = 0.02
 GENERATED = "generated"
+PBX = "the reference PBX"
 CONTROL_USER = "trunkproof"
 PIN_DIGITS = 6
-LOG_LINES = 20
 
 
 @dataclass(slots=True)
@@ -45,30 +47,26 @@ class ReferencePbx:
     running: RunningPbx
     pstn_address: str
     notes: list[str]
-    _directory: Path = field(repr=False)
     _provider: Provider = field(repr=False)
-    _instance: Instance = field(repr=False)
+    _servers: dict[str, Server] = field(repr=False)
     _block: Block = field(repr=False)
-    _process: PbxProcess | None = field(repr=False)
     _secrets: tuple[str, ...] = field(repr=False)
     _stopped: bool = False
 
     def alive(self) -> bool:
-        """Whether Asterisk runs; false after a crash, and for a twin that never starts."""
-        return self._process is not None and not self._stopped and self._process.alive()
+        """Whether all its programs run; false after a crash, and for a twin that never starts."""
+        return not self._stopped and all(server.alive() for server in self._servers.values())
 
     def stop(self) -> None:
-        """End Asterisk, keep its configuration, logs, messages and recordings in the run's directory, and
+        """End its programs, keep configuration, logs, messages and recordings in the run's directory, and
         remove all else. Safe to call twice and after a crash."""
         if self._stopped:
             return
         self._stopped = True
+        forget(self.running)
         try:
-            if self._process is not None:
-                self._process.stop()
-            self._instance.keep(self._directory, self._secrets)
+            _give_back(self._servers, self._secrets)
         finally:
-            self._instance.remove()
             self._block.release()
             self._provider.close()
 
@@ -93,14 +91,14 @@ def start(
     way, why = choose(provider, progress)
     progress(why)
     try:
+        if target.sites and not way.has_sbc():
+            raise HarnessMisuse(
+                f"a target with [[sites]] needs Kamailio, which provider {way.name!r} has not got here",
+                suggestion="install Kamailio, or use 'rootfs' or 'docker'",
+            )
         block = take_block(target, runtime_directory() / "blocks", ports_of(target))
         try:
-            instance = create_instance(way.instances, way.root, way.documentation())
-            try:
-                return _start(block, directory, way, instance, broken, own, [why], progress)
-            except BaseException:
-                instance.remove()
-                raise
+            return _Start(block, directory, way, broken, own, [why], progress).pbx()
         except BaseException:
             block.release()
             raise
@@ -109,61 +107,135 @@ def start(
         raise
 
 
-def _start(
-    block: Block,
-    directory: Path,
-    provider: Provider,
-    instance: Instance,
-    twin: Twin | None,
-    own: bool,
-    notes: list[str],
-    progress: Callable[[str], None],
-) -> ReferencePbx:
-    target = with_registrar(with_passwords(block.target))
-    control = ControlFacts(CONTROL_USER, secrets.token_urlsafe(18), HTTP_PORT, AMI_PORT)
-    write_instance(
-        target, instance, twin=twin, pstn_address=block.pstn_address, control=control, opus=provider.opus_modules()
+@dataclass(slots=True)
+class _Start:
+    """A start in progress."""
+
+    block: Block
+    directory: Path
+    provider: Provider
+    twin: Twin | None
+    own: bool
+    notes: list[str]
+    progress: Callable[[str], None]
+    control: ControlFacts = field(
+        default_factory=lambda: ControlFacts(CONTROL_USER, secrets.token_urlsafe(18), HTTP_PORT, AMI_PORT)
     )
-    if own and target.pbx.clock is None:
-        instance.clock.set_offset(0)
-    if target.pbx.clock is not None and not provider.can_fake_clock():
-        notes.append("the PBX runs by the real clock: this machine's Asterisk has no libfaketime")
-        progress(notes[-1])
-    if target != block.target and target.pbx.host != block.target.pbx.host:
-        progress(f"addresses: {target.pbx.host}")
-    running = RunningPbx(
-        target=target,
-        provider=provider.name,
-        control_url=f"http://{target.pbx.host}:{HTTP_PORT}/rawman",
-        control_user=control.user,
-        control_password=control.password,
-        directory=str(instance.path),
-        own=own and provider.can_fake_clock(),
-    )
-    directory.mkdir(parents=True, exist_ok=True)
-    process: PbxProcess | None = None
-    if twin is None or twin.starts:
-        console = directory / "console.log"
-        process = provider.start(instance, Clock(target.pbx.timezone, moves=own), console)
+    servers: dict[str, Server] = field(default_factory=dict)
+
+    def pbx(self) -> ReferencePbx:
+        """The PBX once it takes calls. What was made is removed again when it does not come up."""
         try:
-            running = _wait_until_up(running, process, instance, console, notes, twin)
+            return self._pbx()
         except BaseException:
-            process.stop()
-            instance.keep(directory, _secrets(running))
+            _give_back(self.servers, self._secrets())
             raise
-    else:
-        notes.append(f"twin {twin.name}: the PBX is not started")
-    return ReferencePbx(
-        running=running,
-        pstn_address=block.pstn_address,
-        notes=notes,
-        _directory=directory,
-        _provider=provider,
-        _instance=instance,
-        _block=block,
-        _process=process,
-        _secrets=_secrets(running),
-    )
+
+    def _pbx(self) -> ReferencePbx:
+        target = with_registrar(with_passwords(self.block.target))
+        if target.pbx.clock is not None and not self.provider.can_fake_clock():
+            self._note("the PBX runs by the real clock: this machine's Asterisk has no libfaketime")
+        if target != self.block.target and target.pbx.host != self.block.target.pbx.host:
+            self.progress(f"addresses: {target.pbx.host}")
+        running = self._prepare_sites(target) if target.sites else self._prepare_asterisk(PBX, target, self.directory)
+        if self.twin is None or self.twin.starts:
+            for server in self.servers.values():
+                server.launch()
+            for server in self.servers.values():
+                server.wait_until_up()
+            running = self._complete(running)
+        remember(running, self.servers)
+        return ReferencePbx(
+            running=running,
+            pstn_address=self.block.pstn_address,
+            notes=self.notes,
+            _provider=self.provider,
+            _servers=self.servers,
+            _block=self.block,
+            _secrets=self._secrets(),
+        )
+
+    def _prepare_asterisk(self, name: str, target: Target, directory: Path, max_calls: int = 0) -> RunningPbx:
+        provider = self.provider
+        instance = create_instance(provider.instances, provider.root, provider.documentation())
+        running = self._running(target, instance)
+        self.servers[name] = AsteriskServer(name, running, provider, instance, directory)
+        write_instance(
+            target,
+            instance,
+            twin=self.twin,
+            pstn_address=self.block.pstn_address,
+            control=self.control,
+            opus=provider.opus_modules(),
+            max_calls=max_calls,
+        )
+        if self.own and target.pbx.clock is None:
+            instance.clock.set_offset(0)
+        return running
+
+    def _prepare_sites(self, target: Target) -> RunningPbx:
+        require_agents_of_one_site(target)
+        sites = []
+        for site in target.sites:
+            running = self._prepare_asterisk(
+                site.name, site_target(target, site), self.directory / site.name, site.max_calls
+            )
+            sites.append(site.name)
+        provider = self.provider
+        instance = create_instance(provider.instances, provider.root, provider.documentation())
+        running = self._running(target, instance)
+        self.servers[SBC] = SbcServer(
+            SBC, running, provider, instance, self.directory / SBC, control=self.control, twin=self.twin
+        )
+        if provider.can_fake_clock() and (self.own or target.pbx.clock is not None):
+            if target.pbx.clock is None:
+                instance.clock.set_offset(0)
+            else:
+                instance.clock.set_to(target.pbx.clock, target.pbx.timezone)
+            for name in sites:
+                self.servers[name].instance.clock.set_offset(instance.clock.offset_s())
+        return running
+
+    def _running(self, target: Target, instance: Instance) -> RunningPbx:
+        return RunningPbx(
+            target=target,
+            provider=self.provider.name,
+            control_url=f"http://{target.pbx.host}:{HTTP_PORT}/rawman",
+            control_user=self.control.user,
+            control_password=self.control.password,
+            directory=str(instance.path),
+            own=self.own and self.provider.can_fake_clock(),
+        )
+
+    def _complete(self, running: RunningPbx) -> RunningPbx:
+        """``running`` with what is known of PBXs that are up."""
+        target = running.target
+        asterisks = {name: part for name, part in self.servers.items() if isinstance(part, AsteriskServer)}
+        if self.twin is None and Claim.OPUS in target.claims and not all(a.has_opus for a in asterisks.values()):
+            self.notes.append("this Asterisk has no Opus codec: scenarios that need it are not run")
+            target = target.model_copy(update={"claims": target.claims - {Claim.OPUS}})
+        versions = dict.fromkeys(server.running.version for server in reversed(self.servers.values()))
+        sites = [replace(part.running, site=name) for name, part in asterisks.items()] if target.sites else []
+        return replace(running, target=target, version=", ".join(versions), sites=tuple(sites))
+
+    def _note(self, text: str) -> None:
+        self.notes.append(text)
+        self.progress(text)
+
+    def _secrets(self) -> tuple[str, ...]:
+        held = {
+            secret.get_secret_value()
+            for server in self.servers.values()
+            for secret in (server.running.target.agents.password, server.running.target.trunk.digest_password)
+        }
+        return (self.control.password, *sorted(held - {""}))
+
+
+def _give_back(servers: Mapping[str, Server], secrets: tuple[str, ...]) -> None:
+    """End and remove all, whatever becomes of one."""
+    with ExitStack() as stack:
+        for server in servers.values():
+            stack.callback(server.give_back, secrets)
 
 
 def write_instance(
@@ -174,6 +246,7 @@ def write_instance(
     pstn_address: str,
     control: ControlFacts,
     opus: list[str],
+    max_calls: int = 0,
 ) -> None:
     """Write configuration and sounds. Raises HarnessMisuse when the target cannot be the reference PBX."""
     layout = instance.layout
@@ -184,6 +257,7 @@ def write_instance(
         control=control,
         voicemail_pin="".join(secrets.choice("0123456789") for _ in range(PIN_DIGITS)),
         opus_modules=opus,
+        max_calls=max_calls,
     )
     for name, text in render(facts, twin).items():
         (instance.outside(layout.etc) / name).write_text(text, encoding="utf-8")
@@ -220,57 +294,3 @@ def with_registrar(target: Target) -> Target:
 
 def _new_if_generated(password: SecretStr) -> SecretStr:
     return SecretStr(secrets.token_urlsafe(18)) if password.get_secret_value() == GENERATED else password
-
-
-def _wait_until_up(
-    running: RunningPbx,
-    process: PbxProcess,
-    instance: Instance,
-    console: Path,
-    notes: list[str],
-    twin: Twin | None,
-) -> RunningPbx:
-    """Wait until all modules are loaded and SIP is answered; ``running`` with the version filled in."""
-    adapter = AsteriskPbx(running)
-    deadline = monotonic() + START_DEADLINE_S
-
-    def problem(text: str) -> Inconclusive:
-        return Inconclusive(f"the reference PBX {text}", detail=_log_tail(instance, console))
-
-    try:
-        while True:
-            try:
-                adapter.wait_until_booted()
-                break
-            except ManagerError as not_yet:
-                if not process.alive():
-                    raise problem("ended while it started") from None
-                if monotonic() >= deadline:
-                    raise problem(f"was not up within {START_DEADLINE_S:g} s: {not_yet}") from None
-                sleep(POLL_S)
-        version = adapter.version()
-        has_opus = adapter.has_module("codec_opus")
-    finally:
-        adapter.close()
-    target = running.target
-    if sip_status(target.trunk.addresses[0], target.pbx.host, target.pbx.port, SIP_DEADLINE_S) == 0:
-        raise problem(f"does not answer SIP at {target.pbx.host}:{target.pbx.port}")
-    if twin is None and not has_opus and Claim.OPUS in target.claims:
-        notes.append("this Asterisk has no Opus codec: scenarios that need it are not run")
-        target = target.model_copy(update={"claims": target.claims - {Claim.OPUS}})
-    return replace(running, target=target, version=version)
-
-
-def _secrets(running: RunningPbx) -> tuple[str, ...]:
-    target = running.target
-    held = (target.agents.password.get_secret_value(), target.trunk.digest_password.get_secret_value())
-    return (running.control_password, *(secret for secret in held if secret))
-
-
-def _log_tail(instance: Instance, console: Path) -> str:
-    """Last lines that Asterisk wrote, warnings and errors of its own log included."""
-    lines: list[str] = []
-    for path in (console, *sorted(instance.outside(instance.layout.log).glob("*"))):
-        if path.is_file():
-            lines += path.read_text(errors="replace").splitlines()[-LOG_LINES:]
-    return "\n".join(lines)

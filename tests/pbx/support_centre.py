@@ -15,7 +15,7 @@ import numpy as np
 from harness.audio.wav import GrowingWav
 from harness.messages import Event
 from harness.process import Simulator
-from harness.target import load_target
+from harness.target import Target, load_target
 from simulators.pbx import reference
 from simulators.pbx.adapters import adapter_for
 from simulators.pbx.asterisk.ami import Manager
@@ -83,9 +83,9 @@ class SupportCentre:
                     phone=phone,
                     address=self.target.phones.addresses[0],
                     user=extension,
-                    domain=self.target.pbx.host,
+                    domain=self.target.domain_of(extension),
                     registration=Registration(
-                        registrar=self.target.agents.registrar,
+                        registrar=self.target.registrar_of(extension),
                         username=extension,
                         password=self.target.agents.password.get_secret_value(),
                     ),
@@ -97,20 +97,21 @@ class SupportCentre:
         assert eventually(lambda: self.adapter.agent_available(extension))
         return phone
 
-    def customer(self) -> str:
+    def customer(self, number: str = CUSTOMER) -> str:
         """A customer's phone that calls as the trunk does, by one of its addresses; its name."""
         phone = f"customer-{next(self._numbers)}"
         settings = PhoneSettings(
-            phone=phone, address=self.target.trunk.addresses[-1], user=CUSTOMER, domain=self.target.pbx.host
+            phone=phone, address=self.target.trunk.addresses[-1], user=number, domain=self.target.pbx.host
         )
         self.agents.call(SwitchOn(settings=settings))
         self._phones.append(phone)
         return phone
 
-    def calls(self, phone: str, number: str = CUSTOMER) -> str:
-        """The agent dials; the call's name."""
+    def calls(self, phone: str, number: str = CUSTOMER, headers: tuple[tuple[str, str], ...] = ()) -> str:
+        """Dial on a phone; the call's name."""
         call = f"call-{next(self._numbers)}"
-        self.agents.call(PlaceCall(phone=phone, call=call, uri=f"sip:{number}@{self.target.pbx.host}"))
+        uri = f"sip:{number}@{self.target.pbx.host}"
+        self.agents.call(PlaceCall(phone=phone, call=call, uri=uri, headers=headers))
         return call
 
     def rings(self, phone: str) -> CallIncoming:
@@ -183,9 +184,12 @@ class SupportCentre:
 
 
 @contextmanager
-def open_centre(directory: Path, twin: str | None = None) -> Iterator[SupportCentre]:
-    """A support centre at 127.0.44.x."""
-    pbx = reference.start(relocate(load_target("reference"), "127.0.0", "127.0.44"), directory / "pbx", twin=twin)
+def open_centre(
+    directory: Path, twin: str | None = None, target: Target | None = None, *, own: bool = False
+) -> Iterator[SupportCentre]:
+    """A support centre: the reference PBX at 127.0.44.x, or that of another target."""
+    target = target or relocate(load_target("reference"), "127.0.0", "127.0.44")
+    pbx = reference.start(target, directory / "pbx", twin=twin, own=own)
     try:
         agents = Simulator(
             "agents",

@@ -12,10 +12,11 @@ from harness.errors import HarnessMisuse
 from harness.hours import parse_hours
 from harness.target import EscalationSection, LanguagesSection, Target, load_target
 from simulators.pbx.asterisk.configuration import render
-from simulators.pbx.asterisk.facts import ControlFacts, Facts, facts_of
+from simulators.pbx.asterisk.facts import Facts, facts_of
 from simulators.pbx.asterisk.language_rules import prefix_rules
 from simulators.pbx.asterisk.opening_hours import time_ranges
 from simulators.pbx.asterisk.twins import find_twin, list_twins
+from simulators.pbx.control import ControlFacts
 from simulators.pbx.instance import Layout
 
 

@@ -134,6 +134,22 @@ class AsteriskPbx:
             with suppress(ManagerError):
                 self._manager.action("Hangup", Channel=channel.name, Cause="16")
 
+    def sites(self) -> Sequence[str] | None:
+        """It is of one place: no sites, and no SBC."""
+        return None
+
+    def site_channels(self, name: str) -> Sequence[PbxChannel] | None:
+        return None
+
+    def stop_site(self, name: str) -> bool | None:
+        return None
+
+    def start_site(self, name: str) -> bool | None:
+        return None
+
+    def restart_sbc(self) -> bool | None:
+        return None
+
     def version(self) -> str:
         """What Asterisk says it is."""
         return f"Asterisk {self._manager.action('CoreSettings')[0]['AsteriskVersion']}"

@@ -12,6 +12,7 @@ from simulators.pbx.asterisk.escalation import EscalationFacts, escalation_facts
 from simulators.pbx.asterisk.language_rules import PrefixRule, prefix_rules
 from simulators.pbx.asterisk.opening_hours import TimeRange, time_ranges
 from simulators.pbx.blocks import Ports
+from simulators.pbx.control import ControlFacts
 from simulators.pbx.instance import Layout
 
 RING_S = 1
@@ -92,16 +93,6 @@ class TrunkFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class ControlFacts:
-    """Access to the manager interface."""
-
-    user: str
-    password: str
-    http_port: int
-    ami_port: int
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything a template may name."""
 
@@ -123,6 +114,8 @@ class Facts:
     control: ControlFacts
     voicemail_pin: str
     opus_modules: list[str]
+    max_calls: int = 0
+    """Calls at once; one more is refused. 0: no limit."""
     auth_type: str = "userpass"
 
     @property
@@ -144,6 +137,7 @@ def facts_of(
     control: ControlFacts,
     voicemail_pin: str,
     opus_modules: list[str],
+    max_calls: int = 0,
 ) -> Facts:
     """The facts of a target. Raises HarnessMisuse for names that Asterisk's configuration cannot hold."""
     for kind, names in (
@@ -185,6 +179,7 @@ def facts_of(
         control=control,
         voicemail_pin=voicemail_pin,
         opus_modules=opus_modules,
+        max_calls=max_calls,
     )
 
 

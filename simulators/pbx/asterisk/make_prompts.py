@@ -126,6 +126,8 @@ SPOKEN: tuple[Prompt, ...] = (
             ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
         )
     ),
+    _spoken("en", "site_london", "en-gb+f4", "You have reached the London branch of Acme."),
+    _spoken("es", "site_miami", "es-419+f2", "Bienvenidos, les atiende la sede de Miami."),
     Prompt(
         "language_menu.wav", "",
         (

@@ -1,9 +1,10 @@
-"""Asterisk as a child process: from a cached Debian root by chroot, or the machine's own."""
+"""Asterisk and Kamailio as child processes: from a cached Debian root by chroot, or the machine's own."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -20,21 +21,31 @@ _FAKETIMES = tuple(f"usr/{lib}/faketime/libfaketimeMT.so.1" for lib in ("lib/*",
 _MODULES = ("usr/lib/*/asterisk/modules", "usr/lib/asterisk/modules", "usr/lib64/asterisk/modules")
 _DATA_HOMES = ("usr/share/asterisk", "var/lib/asterisk", "usr/local/share/asterisk")
 _OPUS = "codec_opus*.so"
+_SBIN = "/usr/sbin"
+_SBC_MEMORY = ("-m", "32", "-M", "4")
+"""MiB that Kamailio's processes share, and that each has."""
 
 
 @dataclass(slots=True)
-class AsteriskProcess:
+class ChildProcess:
     """A child process that dies with the thread that started it."""
 
     process: subprocess.Popen[bytes]
+    kill_signal: signal.Signals = signal.SIGKILL
 
     def alive(self) -> bool:
         return self.process.poll() is None
 
     def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._end(self.kill_signal)
+
+    def _end(self, number: signal.Signals) -> None:
         if self.process.poll() is not None:
             return
-        self.process.terminate()
+        self.process.send_signal(number)
         try:
             self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
@@ -44,12 +55,13 @@ class AsteriskProcess:
 
 @dataclass(frozen=True, slots=True)
 class ProcessProvider:
-    """Asterisk below ``root``; ``/`` is the machine's own."""
+    """Asterisk and Kamailio below ``root``; ``/`` is the machine's own. ``sbc`` is empty where there is no Kamailio."""
 
     name: str
     root: Path
     instances: Path
     program: str = field(default="asterisk")
+    sbc: str = field(default="kamailio")
 
     def documentation(self) -> PurePosixPath:
         homes = [home for home in _DATA_HOMES if (self.root / home / "documentation").is_dir()]
@@ -62,9 +74,7 @@ class ProcessProvider:
         return self._faketime() is not None
 
     def start(self, instance: Instance, clock: Clock, log: Path) -> PbxProcess:
-        # In a root of its own Asterisk has nothing to look for in the harness's environment.
-        path = os.environ.get("PATH", "") if self.root == Path("/") else "/usr/sbin:/usr/bin:/sbin:/bin"
-        environment = {"PATH": path, "LANG": "C.UTF-8", "HOME": "/", "TZ": clock.timezone}
+        environment = {"TZ": clock.timezone}
         faketime = self._faketime()
         if instance.clock.path.exists() and faketime is not None:
             environment |= {
@@ -77,22 +87,38 @@ class ProcessProvider:
             }
             if clock.moves:
                 environment["FAKETIME_NO_CACHE"] = "1"
-        setting = [f"{name}={value}" for name, value in environment.items()]
         configuration = instance.layout.etc / "asterisk.conf"
-        command = ["/usr/bin/env", "-i", *setting, self.program, "-C", str(configuration), "-f", "-n"]
+        command = [self.program, "-C", str(configuration), "-f", "-n"]
+        return ChildProcess(self._launch(command, environment, log))
+
+    def has_sbc(self) -> bool:
+        return bool(self.sbc)
+
+    def start_sbc(self, instance: Instance, log: Path) -> PbxProcess:
+        layout = instance.layout
+        command = [self.sbc, "-DD", "-E", "-f", str(layout.etc / "kamailio.cfg"), "-Y", str(layout.run), *_SBC_MEMORY]
+        # Kamailio forks, and what it forks would survive it.
+        return ChildProcess(self._launch(command, {"TZ": "UTC"}, log, launch.GUARD), signal.SIGINT)
+
+    def _launch(
+        self, command: list[str], environment: dict[str, str], log: Path, *options: str
+    ) -> subprocess.Popen[bytes]:
+        # In a root of its own a program has nothing to look for in the harness's environment.
+        path = os.environ.get("PATH", "") if self.root == Path("/") else "/usr/sbin:/usr/bin:/sbin:/bin"
+        setting = {"PATH": path, "LANG": "C.UTF-8", "HOME": "/"} | environment
+        inside = ["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in setting.items()), *command]
         log.parent.mkdir(parents=True, exist_ok=True)
         try:
             with log.open("ab") as output:
-                process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(self.root), *command],
+                return subprocess.Popen(
+                    [sys.executable, "-I", "-S", launch.__file__, *options, str(os.getpid()), str(self.root), *inside],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
         except OSError as refused:
-            raise Inconclusive(f"Asterisk cannot be started: {refused}") from None
-        return AsteriskProcess(process)
+            raise Inconclusive(f"{Path(command[0]).name} cannot be started: {refused}") from None
 
     def close(self) -> None:
         """Nothing was started but the PBX."""
@@ -108,7 +134,9 @@ def in_rootfs(root: Path) -> ProcessProvider:
 
 def on_this_machine() -> ProcessProvider | None:
     """The Asterisk on PATH, None when there is none."""
-    program = shutil.which("asterisk", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    path = f"{os.environ.get('PATH', '')}:{_SBIN}"
+    program = shutil.which("asterisk", path=path)
     if program is None:
         return None
-    return ProcessProvider("local", Path("/"), runtime_directory() / "instances", program)
+    sbc = shutil.which("kamailio", path=path) or ""
+    return ProcessProvider("local", Path("/"), runtime_directory() / "instances", program, sbc)

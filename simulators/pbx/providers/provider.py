@@ -1,4 +1,4 @@
-"""What a provider of Asterisk is asked for."""
+"""What a provider of the PBX's programs, Asterisk and Kamailio, is asked for."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ class Clock:
 
 
 class PbxProcess(Protocol):
-    """An Asterisk that was started."""
+    """A program of the PBX that was started."""
 
     def alive(self) -> bool:
         """Whether it still runs."""
 
     def stop(self) -> None:
         """End it. Safe to call twice and after a crash."""
+
+    def kill(self) -> None:
+        """End it as a crash would: it says goodbye to nobody. Safe to call twice."""
 
 
 class Provider(Protocol):
@@ -59,6 +62,12 @@ class Provider(Protocol):
 
     def start(self, instance: Instance, clock: Clock, log: Path) -> PbxProcess:
         """Start Asterisk on the instance's configuration; what it prints goes to ``log``."""
+
+    def has_sbc(self) -> bool:
+        """Whether there is a Kamailio to be the SBC of a target with sites."""
+
+    def start_sbc(self, instance: Instance, log: Path) -> PbxProcess:
+        """Start Kamailio on the instance's configuration; what it prints goes to ``log``."""
 
     def close(self) -> None:
         """Give back what the provider itself started. Safe to call twice."""

@@ -1,0 +1,18 @@
+"""Kamailio's configuration files from jinja2 templates; a twin overrides blocks of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simulators.pbx.asterisk.twins import Twin
+from simulators.pbx.kamailio.facts import SbcFacts
+from simulators.pbx.rendering import render_templates
+
+TEMPLATES = Path(__file__).parent / "templates"
+OVERLAY = "kamailio"
+"""Directory of a twin's own templates of the SBC, below the twin's."""
+
+
+def render_sbc(facts: SbcFacts, twin: Twin | None = None) -> dict[str, str]:
+    """Text of each configuration file by its name. Raises HarnessMisuse when a template is wrong."""
+    return render_templates(TEMPLATES, twin.directory / OVERLAY if twin else None, facts)
