@@ -144,6 +144,8 @@ class _Start:
             for server in self.servers.values():
                 server.wait_until_up()
             running = self._complete(running)
+        else:
+            self.notes.append(f"twin {self.twin.name}: the PBX is not started")
         remember(running, self.servers)
         return ReferencePbx(
             running=running,

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from harness.errors import HarnessMisuse
+from harness.target import load_target
 from simulators.pbx.providers.compose_file import COMPOSE_FILE, interpolate, read_service
 
 
@@ -24,7 +25,20 @@ def test_the_repositorys_file():
     assert service.volumes == ["/i:/i"]
     assert service.environment == {"TZ": "Europe/London", "FAKETIME_NO_CACHE": "1"}
     assert (service.context / "Dockerfile").is_file()
-    assert yaml.safe_load(COMPOSE_FILE.read_text())["services"].keys() == {"pbx"}
+
+
+def test_the_services_of_sites():
+    """By hand each has a directory of its own below one; the provider gives each container its own instance."""
+    target = load_target("reference-sites")
+    services = yaml.safe_load(COMPOSE_FILE.read_text())["services"]
+    assert services.keys() == {"pbx", "sbc", *(f"site-{site.name}" for site in target.sites)}
+    for site in target.sites:
+        by_hand = read_service({"TRUNKPROOF_INSTANCE": "/i"}, name=f"site-{site.name}")
+        assert by_hand.command == [f"/i/{site.name}"]
+        assert by_hand.environment["TZ"] == site.timezone
+    assert read_service({"TRUNKPROOF_INSTANCE": "/i"}, name="sbc").command == ["/i/sbc"]
+    ours = read_service({"TRUNKPROOF_INSTANCE": "/i", "TRUNKPROOF_SBC": "."}, name="sbc")
+    assert (ours.command, ours.image, ours.volumes) == (["/i/."], "trunkproof-pbx", ["/i:/i"])
 
 
 def test_a_file_without_the_service(tmp_path: Path):

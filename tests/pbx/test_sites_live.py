@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
-from pathlib import Path
 
 import pytest
 
 from harness.target import load_target
 from simulators.pbx.blocks import relocate
-from simulators.phones.protocol import CallConnected, CallEnded, MediaActive
+from simulators.phones.protocol import MediaActive
 from tests.pbx.support_centre import SupportCentre, eventually, hears_something, open_centre
 
 pytest.importorskip("pjsua2")

@@ -5,14 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from time import monotonic, sleep
 
+from harness.target import Target
 from simulators.pbx.asterisk.twins import Twin
 from simulators.pbx.control import ControlFacts
+from simulators.pbx.instance import Instance
 from simulators.pbx.kamailio.configuration import render_sbc
 from simulators.pbx.kamailio.facts import sbc_facts_of
 from simulators.pbx.kamailio.rpc import RpcError, SbcRpc
 from simulators.pbx.probe import sip_status
 from simulators.pbx.providers.provider import PbxProcess
 from simulators.pbx.server import POLL_S, SIP_DEADLINE_S, START_DEADLINE_S, Server
+
+
+def write_sbc(target: Target, instance: Instance, *, twin: Twin | None, control: ControlFacts) -> None:
+    """Write Kamailio's configuration. Raises HarnessMisuse when the target cannot have this SBC."""
+    layout = instance.layout
+    facts = sbc_facts_of(target, layout, control=control, clock_offset_s=instance.clock.offset_s())
+    for name, text in render_sbc(facts, twin).items():
+        (instance.outside(layout.etc) / name).write_text(text, encoding="utf-8")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,11 +34,7 @@ class SbcServer(Server):
     twin: Twin | None
 
     def _begin(self) -> PbxProcess:
-        layout = self.instance.layout
-        offset_s = self.instance.clock.offset_s()
-        facts = sbc_facts_of(self.running.target, layout, control=self.control, clock_offset_s=offset_s)
-        for name, text in render_sbc(facts, self.twin).items():
-            (self.instance.outside(layout.etc) / name).write_text(text, encoding="utf-8")
+        write_sbc(self.running.target, self.instance, twin=self.twin, control=self.control)
         return self.provider.start_sbc(self.instance, self.console)
 
     def wait_until_up(self) -> None:

@@ -1,4 +1,4 @@
-"""The PBX's container as ``docker-compose.test.yml`` describes it: the one description for us and by hand."""
+"""The PBX's containers as ``docker-compose.test.yml`` describes them: the one description for us and by hand."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from harness.errors import HarnessMisuse
 
 COMPOSE_FILE = Path(__file__).resolve().parents[3] / "docker-compose.test.yml"
 SERVICE = "pbx"
+SBC_SERVICE = "sbc"
 
 # ${NAME}, ${NAME:-default}, ${NAME:?message}: the forms of Compose that the file uses.
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_]\w*)(?::(?P<kind>[-?])(?P<text>[^}]*))?\}")
@@ -36,15 +37,15 @@ class Container:
     init: bool
 
 
-def read_service(variables: Mapping[str, str], path: Path = COMPOSE_FILE) -> Container:
-    """The PBX's service. Raises HarnessMisuse for a file that cannot be used and variables that are missing."""
+def read_service(variables: Mapping[str, str], path: Path = COMPOSE_FILE, name: str = SERVICE) -> Container:
+    """The service ``name``. Raises HarnessMisuse for a file that cannot be used and variables that are missing."""
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        service = document["services"][SERVICE]
+        service = document["services"][name]
     except OSError as unreadable:
         raise HarnessMisuse(f"cannot be read: {unreadable.strerror}", where=path) from None
     except (yaml.YAMLError, KeyError, TypeError) as bad:
-        raise HarnessMisuse(f"has no service {SERVICE!r}: {bad}", where=path) from None
+        raise HarnessMisuse(f"has no service {name!r}: {bad}", where=path) from None
     filled: dict[str, Any] = _fill(service, variables, path)
     build = filled["build"]
     return Container(

@@ -1,4 +1,4 @@
-"""Asterisk in a container, on the host's network: loopback addresses work and no port is published."""
+"""Asterisk and Kamailio in containers, on the host's network: loopback addresses work and no port is published."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from bootstrap.docker_engine import EngineHandle, import_base_image
 from bootstrap.errors import BootstrapError
 from harness.errors import Inconclusive
 from simulators.pbx.instance import Instance, in_use
+from simulators.pbx.providers.compose_file import SBC_SERVICE, SERVICE, read_service
 from simulators.pbx.providers.compose_file import Container as Description
-from simulators.pbx.providers.compose_file import read_service
 from simulators.pbx.providers.debian import DOCUMENTATION, OPUS_MODULES
 from simulators.pbx.providers.provider import STOP_S, Clock, PbxProcess
 from simulators.pbx.runtime import runtime_directory
@@ -34,7 +34,7 @@ _ENGINE_ERRORS = (docker.errors.DockerException, OSError)
 
 
 @dataclass(slots=True)
-class AsteriskContainer:
+class PbxContainer:
     """A container that the engine removes when it ends, and that ends when the run that holds its instance does."""
 
     container: Container
@@ -51,6 +51,14 @@ class AsteriskContainer:
     def stop(self) -> None:
         with contextlib.suppress(*_ENGINE_ERRORS):
             self.container.stop(timeout=int(STOP_S))
+        self._remove()
+
+    def kill(self) -> None:
+        with contextlib.suppress(*_ENGINE_ERRORS):
+            self.container.kill()
+        self._remove()
+
+    def _remove(self) -> None:
         with contextlib.suppress(*_ENGINE_ERRORS):
             self.container.remove(force=True)
         with contextlib.suppress(*_ENGINE_ERRORS):
@@ -59,7 +67,7 @@ class AsteriskContainer:
 
 @dataclass(slots=True)
 class DockerProvider:
-    """Asterisk by a Docker engine. An engine that was started for it is stopped with it."""
+    """Asterisk and Kamailio by a Docker engine. An engine that was started for it is stopped with it."""
 
     engine: EngineHandle
     say: Callable[[str], None]
@@ -77,10 +85,19 @@ class DockerProvider:
         return True
 
     def start(self, instance: Instance, clock: Clock, log: Path) -> PbxProcess:
+        return self._run(instance, clock, SERVICE)
+
+    def has_sbc(self) -> bool:
+        return True
+
+    def start_sbc(self, instance: Instance, log: Path) -> PbxProcess:
+        return self._run(instance, Clock("UTC"), SBC_SERVICE)
+
+    def _run(self, instance: Instance, clock: Clock, service: str) -> PbxProcess:
         try:
             client = docker.DockerClient(base_url=self.engine.base_url, timeout=ENGINE_TIMEOUT_S)
             remove_abandoned(client)
-            description = self._describe(instance, clock)
+            description = self._describe(instance, clock, service)
             image = self._image(client, description)
             self.say(f"starting a container of {image}")
             container = client.containers.run(
@@ -101,14 +118,15 @@ class DockerProvider:
             raise Inconclusive(f"the PBX's image cannot be made: {failed}", detail=failed.report()) from None
         except _ENGINE_ERRORS as failed:
             raise Inconclusive(f"the Docker engine cannot start the PBX: {failed}") from None
-        return AsteriskContainer(container)
+        return PbxContainer(container)
 
     def close(self) -> None:
         self.engine.stop()
 
-    def _describe(self, instance: Instance, clock: Clock) -> Description:
+    def _describe(self, instance: Instance, clock: Clock, service: str) -> Description:
         variables = {
             "TRUNKPROOF_INSTANCE": str(instance.path),
+            "TRUNKPROOF_SBC": ".",
             "TRUNKPROOF_USER": f"{os.getuid()}:{os.getgid()}",
             "TRUNKPROOF_TIMEZONE": clock.timezone,
             "TRUNKPROOF_CLOCK_MOVES": "1" if clock.moves else "",
@@ -117,7 +135,7 @@ class DockerProvider:
         if ready is not None:
             self.say("the image's base is the cached Debian root")
             variables["TRUNKPROOF_BASE"] = import_base_image(self.engine, ready)
-        return read_service(variables)
+        return read_service(variables, name=service)
 
     def _image(self, client: docker.DockerClient, description: Description) -> str:
         """The image's name; it is built once for each content of its context and each base."""
