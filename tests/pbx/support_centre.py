@@ -110,7 +110,8 @@ class SupportCentre:
     def calls(self, phone: str, number: str = CUSTOMER, headers: tuple[tuple[str, str], ...] = ()) -> str:
         """Dial on a phone; the call's name."""
         call = f"call-{next(self._numbers)}"
-        uri = f"sip:{number}@{self.target.pbx.host}"
+        tcp = ";transport=tcp" if self.target.pbx.transport == "tcp" else ""
+        uri = f"sip:{number}@{self.target.pbx.host}{tcp}"
         self.agents.call(PlaceCall(phone=phone, call=call, uri=uri, headers=headers))
         return call
 
@@ -208,9 +209,9 @@ def open_centre(
         pbx.stop()
 
 
-def complaints(directory: Path) -> list[str]:
+def complaints(directory: Path, pbx: str = "pbx") -> list[str]:
     """What the PBX complained of, once it has been stopped."""
-    log = (directory / "pbx" / "log" / "messages.log").read_text()
+    log = (directory / pbx / "log" / "messages.log").read_text()
     return [line for line in log.splitlines() if re.search(r"\b(WARNING|ERROR)\b", line) and not _BENIGN.search(line)]
 
 

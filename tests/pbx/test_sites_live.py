@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
 
+import psutil
 import pytest
 
+from harness.errors import HarnessMisuse
 from harness.target import load_target
+from simulators.pbx import reference
 from simulators.pbx.blocks import relocate
-from simulators.phones.protocol import MediaActive
-from tests.pbx.support_centre import SupportCentre, eventually, hears_something, open_centre
+from simulators.phones.protocol import CallConnected, MediaActive
+from tests.pbx.support_centre import SupportCentre, complaints, eventually, hears_something, open_centre
 
 pytest.importorskip("pjsua2")
 pytestmark = pytest.mark.live
@@ -62,3 +72,165 @@ def test_the_call_reaches_the_right_site(
     centre.hangs_up(call)
     centre.ended(phones[agent])
     assert eventually(lambda: not centre.adapter.channels())
+
+
+def calls(centre: SupportCentre, customer: str, number: str, country: str = "") -> tuple[str, str]:
+    """A customer's phone and its call."""
+    caller = centre.customer(customer)
+    return caller, centre.calls(caller, number, ((COUNTRY, country),) if country else ())
+
+
+def site_that_has_it(centre: SupportCentre, within_s: float = 8.0) -> str:
+    """The one site that has a call."""
+    adapter = centre.adapter
+
+    def busy() -> list[str]:
+        return [name for name in adapter.sites() or () if adapter.site_channels(name)]
+
+    assert eventually(busy, within_s)
+    sites = busy()
+    assert len(sites) == 1
+    return sites[0]
+
+
+@pytest.mark.parametrize(
+    ("utc", "site"),
+    [
+        (datetime(2026, 3, 10, 15, 0), "london"),  # both open
+        (datetime(2026, 3, 10, 17, 59, 50), "london"),
+        (datetime(2026, 3, 10, 18, 0), "miami"),
+        (datetime(2026, 3, 10, 23, 59, 50), "miami"),
+        (datetime(2026, 3, 11, 0, 0), "london"),  # neither: the first tells its hours
+        (datetime(2026, 3, 14, 12, 30), "miami"),  # Saturday
+        (datetime(2026, 3, 15, 15, 0), "london"),  # Sunday
+        (datetime(2026, 7, 1, 7, 0), "london"),  # 08:00 in London's summer
+        (datetime(2026, 7, 1, 17, 0), "miami"),
+        (datetime(2026, 12, 1, 12, 30), "london"),
+    ],
+)
+def test_a_british_call_follows_the_sun(centre: SupportCentre, utc: datetime, site: str) -> None:
+    centre.adapter.set_clock(utc)
+    caller, call = calls(centre, BRITON, EVERYBODYS)
+    assert site_that_has_it(centre) == site
+    centre.event(CallConnected, caller)
+    centre.hangs_up(call)
+    assert eventually(lambda: not centre.adapter.channels())
+
+
+def test_a_site_that_is_killed_is_passed_over_at_once_or_soon(centre: SupportCentre) -> None:
+    target = centre.target
+    there = centre.agent("2001")
+    centre.adapter.stop_site("london")
+    began = monotonic()
+    caller, call = calls(centre, BRITON, EVERYBODYS)
+    centre.event(CallConnected, caller)
+    assert monotonic() - began < target.routing.failover_s
+    centre.answers(there)
+    centre.hangs_up(call)
+    centre.ended(there)
+    assert centre.adapter.start_site("london")
+    here = centre.agent("1001")
+    caller, call = calls(centre, BRITON, EVERYBODYS)
+    centre.answers(here)
+
+
+def test_calls_at_the_other_site_and_over_a_restarted_sbc_go_on(centre: SupportCentre) -> None:
+    there = centre.agent("2001")
+    caller, call = calls(centre, MEXICAN, EVERYBODYS)
+    centre.answers(there)
+    centre.adapter.stop_site("london")
+    assert centre.adapter.restart_sbc()
+    assert len(centre.adapter.site_channels("miami") or ()) == 2
+    centre.hangs_up(call)
+    centre.ended(there)
+    assert eventually(lambda: not centre.adapter.channels())
+
+
+def test_without_any_site_the_caller_gets_the_declared_code(centre: SupportCentre) -> None:
+    centre.adapter.stop_site("london")
+    caller, _ = calls(centre, BRITON, LONDONS)
+    assert centre.ended(caller).code == centre.target.routing.unreachable_code
+
+
+def test_a_full_site_overflows(centre: SupportCentre) -> None:
+    for _ in range(2):
+        caller, _ = calls(centre, BRITON, EVERYBODYS)
+        centre.event(CallConnected, caller)
+    caller, _ = calls(centre, BRITON, EVERYBODYS)
+    centre.event(CallConnected, caller)
+    assert len(centre.adapter.site_channels("miami") or ()) == 1
+    caller, _ = calls(centre, BRITON, LONDONS)
+    assert centre.ended(caller).code == centre.target.routing.unreachable_code
+
+
+def test_a_caller_who_gives_up_is_let_go(centre: SupportCentre) -> None:
+    _, call = calls(centre, BRITON, EVERYBODYS)
+    assert eventually(lambda: centre.adapter.site_channels("london"))
+    centre.hangs_up(call)
+    assert eventually(lambda: not centre.adapter.channels())
+
+
+def test_over_tcp(tmp_path: Path) -> None:
+    target = relocate(load_target("reference-sites"), "127.0.128", "127.0.46")
+    tcp = target.model_copy(update={"pbx": target.pbx.model_copy(update={"transport": "tcp"})})
+    with open_centre(tmp_path, target=tcp) as centre:
+        with pytest.raises(HarnessMisuse, match="@own_pbx"):
+            centre.adapter.stop_site("london")
+        here = centre.agent("1001")
+        caller = centre.customer(BRITON)
+        call = centre.calls(caller, EVERYBODYS)
+        centre.answers(here)
+        centre.hangs_up(call)
+        centre.ended(here)
+        assert eventually(lambda: not centre.adapter.channels())
+
+
+def processes_of(directory: str) -> list[int]:
+    """Processes that run on the configuration of an instance."""
+    name = f"/{Path(directory).name}/"
+    return [
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if any(name in word for word in process.info["cmdline"] or []) and process.status() != psutil.STATUS_ZOMBIE
+    ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_is_left_of_a_run_that_was_killed(tmp_path: Path, number: signal.Signals) -> None:
+    code = (
+        "import sys; from pathlib import Path; from harness.target import load_target;"
+        "from simulators.pbx import reference; from simulators.pbx.blocks import relocate;"
+        "t = relocate(load_target('reference-sites'), '127.0.128', '127.0.47');"
+        "p = reference.start(t, Path(sys.argv[1]));"
+        "print(p.running.directory, *(s.directory for s in p.running.sites), flush=True); sys.stdin.read()"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "killed")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert run.stdin is not None and run.stdout is not None
+    directories = run.stdout.readline().split()
+    assert len(directories) == 3
+    assert all(processes_of(directory) for directory in directories)
+    assert len(processes_of(directories[0])) > 5  # Kamailio has forked
+    run.send_signal(number)
+    run.wait()
+    run.stdin.close()
+    run.stdout.close()
+    assert eventually(lambda: not any(processes_of(directory) for directory in directories))
+
+
+def test_nothing_is_left_of_a_pbx_that_was_stopped(tmp_path: Path) -> None:
+    target = relocate(load_target("reference-sites"), "127.0.128", "127.0.47")
+    pbx = reference.start(target, tmp_path / "pbx")
+    directories = [pbx.running.directory, *(site.directory for site in pbx.running.sites)]
+    assert pbx.alive()
+    pbx.stop()
+    assert not any(processes_of(directory) or Path(directory).exists() for directory in directories)
+    assert complaints(tmp_path, "pbx/london") == complaints(tmp_path, "pbx/miami") == []
+    sbc = (tmp_path / "pbx" / "sbc" / "console.log").read_text()
+    assert not re.search(r"\b(WARNING|ERROR|CRITICAL|BUG)\b", sbc)
+    assert pbx.running.control_password not in (tmp_path / "pbx" / "sbc" / "etc" / "kamailio.cfg").read_text()
