@@ -46,7 +46,7 @@ class SiteFacts:
     host: str
     port: int
     timezone: str
-    offsets: list[UtcOffset]
+    offsets: tuple[UtcOffset, ...]
     hours: list[OpenSpan] | None
     trunk_address: str
 
