@@ -18,8 +18,9 @@ DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "targets.md"
 _INTRODUCTION = """\
 # Target files
 
-All that trunkproof knows of the phone system under test is in one TOML file. `reference` is built in
-(`scenarios/targets/reference.toml`): the Asterisk that comes with trunkproof. For your own PBX or SBC:
+All that trunkproof knows of the phone system under test is in one TOML file. Built in, in `scenarios/targets/`, are
+`reference`, the Asterisk that comes with trunkproof, and `reference-sites`, two of them behind Kamailio as SBC. For
+your own PBX or SBC:
 
 1. Copy `scenarios/targets/reference.toml` to, say, `my_pbx.toml`. Set `[pbx] adapter = "external"`, `host` and
    `port`, and remove `provider` and `clock`.
@@ -90,7 +91,7 @@ _PROMPTS = """\
 Keys are languages (`en`, `es`, …) or `any`; values are WAV files. Names that scenarios ask for: `greeting`,
 `after_hours`, `no_agent`, `busy`, `not_in_service`, `language_menu`, `order_number`, `digit_0` to `digit_9` (each a
 word of half a second or more), `music`. The reference PBX plays all of them and `voicemail_thanks`, and wants 8000 Hz,
-mono.
+mono. `site_<name>` is the greeting of a site, by which it is recognised.
 """
 
 

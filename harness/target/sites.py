@@ -44,8 +44,8 @@ class Region(Section):
 
 class RoutingSection(Section):
     """``[routing]``: which site takes a call. Rules in this order: the number dialled, the caller's country, the
-    caller's language, the default. Of the rule's sites the first that is open takes the call; if none is, the first
-    one tells its hours. A site that is full or does not answer is passed over for the next."""
+    caller's language, the default. Of the rule's sites those that are open are tried first, in order, then the others,
+    which tell their hours. A site that is full or does not answer is passed over for the next."""
 
     numbers: dict[E164, SiteNames] = Field(default_factory=dict)
     """Sites of a dialled number, whoever calls it."""
