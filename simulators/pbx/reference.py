@@ -4,7 +4,7 @@ front of one Asterisk per site."""
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -139,10 +139,10 @@ class _Start:
             self.progress(f"addresses: {target.pbx.host}")
         running = self._prepare_sites(target) if target.sites else self._prepare_asterisk(PBX, target, self.directory)
         if self.twin is None or self.twin.starts:
-            for server in self.servers.values():
-                server.launch()
-            for server in self.servers.values():
-                server.wait_until_up()
+            # The SBC comes last: it asks the sites at once, and Asterisk complains of requests while it loads.
+            sbc = [server for name, server in self.servers.items() if name == SBC]
+            _bring_up([server for server in self.servers.values() if server not in sbc])
+            _bring_up(sbc)
             running = self._complete(running)
         else:
             self.notes.append(f"twin {self.twin.name}: the PBX is not started")
@@ -231,6 +231,14 @@ class _Start:
             for secret in (server.running.target.agents.password, server.running.target.trunk.digest_password)
         }
         return (self.control.password, *sorted(held - {""}))
+
+
+def _bring_up(servers: Sequence[Server]) -> None:
+    """Start all at once, then wait for each. Raises Inconclusive."""
+    for server in servers:
+        server.launch()
+    for server in servers:
+        server.wait_until_up()
 
 
 def _give_back(servers: Mapping[str, Server], secrets: tuple[str, ...]) -> None:
