@@ -40,7 +40,10 @@ def site_target(target: Target, site: Site) -> Target:
                 }
             ),
             "queues": queues,
-            "numbers": [_number(number, site) for number in target.numbers],
+            # Its own number comes first: the site calls customers from it.
+            "numbers": [
+                _number(number, site) for number in sorted(target.numbers, key=lambda n: n.queue != site.queue)
+            ],
             "languages": LanguagesSection(default=site.language, menu=target.languages.menu),
             "sites": [],
             "prompts": prompts | {GREETING: own} if own else prompts,

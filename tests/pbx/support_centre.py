@@ -110,8 +110,7 @@ class SupportCentre:
     def calls(self, phone: str, number: str = CUSTOMER, headers: tuple[tuple[str, str], ...] = ()) -> str:
         """Dial on a phone; the call's name."""
         call = f"call-{next(self._numbers)}"
-        tcp = ";transport=tcp" if self.target.pbx.transport == "tcp" else ""
-        uri = f"sip:{number}@{self.target.pbx.host}{tcp}"
+        uri = f"sip:{number}@{self.target.pbx.host}"
         self.agents.call(PlaceCall(phone=phone, call=call, uri=uri, headers=headers))
         return call
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -14,9 +15,11 @@ from time import monotonic
 import psutil
 import pytest
 
+from bootstrap import apt, docker_engine, rootfs
 from harness.errors import HarnessMisuse
 from harness.target import load_target
 from simulators.pbx import reference
+from simulators.pbx.adapters import adapter_for
 from simulators.pbx.blocks import relocate
 from simulators.phones.protocol import CallConnected, MediaActive
 from tests.pbx.support_centre import SupportCentre, complaints, eventually, hears_something, open_centre
@@ -169,19 +172,23 @@ def test_a_caller_who_gives_up_is_let_go(centre: SupportCentre) -> None:
     assert eventually(lambda: not centre.adapter.channels())
 
 
-def test_over_tcp(tmp_path: Path) -> None:
+def test_a_pbx_that_all_use_is_not_to_be_changed(tmp_path: Path) -> None:
     target = relocate(load_target("reference-sites"), "127.0.128", "127.0.46")
-    tcp = target.model_copy(update={"pbx": target.pbx.model_copy(update={"transport": "tcp"})})
-    with open_centre(tmp_path, target=tcp) as centre:
-        with pytest.raises(HarnessMisuse, match="@own_pbx"):
-            centre.adapter.stop_site("london")
-        here = centre.agent("1001")
-        caller = centre.customer(BRITON)
-        call = centre.calls(caller, EVERYBODYS)
-        centre.answers(here)
-        centre.hangs_up(call)
-        centre.ended(here)
-        assert eventually(lambda: not centre.adapter.channels())
+    pbx = reference.start(target, tmp_path / "pbx")
+    try:
+        adapter = adapter_for(pbx.running)
+        for change in (
+            lambda: adapter.stop_site("london"),
+            lambda: adapter.start_site("london"),
+            adapter.restart_sbc,
+            lambda: adapter.set_clock(datetime(2026, 7, 4)),
+        ):
+            with pytest.raises(HarnessMisuse) as refused:
+                change()
+            assert "@own_pbx" in str(refused.value)
+        adapter.reset()
+    finally:
+        pbx.stop()
 
 
 def processes_of(directory: str) -> list[int]:
@@ -233,3 +240,28 @@ def test_nothing_is_left_of_a_pbx_that_was_stopped(tmp_path: Path) -> None:
     sbc = (tmp_path / "pbx" / "sbc" / "console.log").read_text()
     assert not re.search(r"\b(WARNING|ERROR|CRITICAL|BUG)\b", sbc)
     assert pbx.running.control_password not in (tmp_path / "pbx" / "sbc" / "etc" / "kamailio.cfg").read_text()
+
+
+@pytest.mark.docker
+def test_in_docker(tmp_path: Path) -> None:
+    if docker_engine.running_engine() is None and not (os.geteuid() == 0 and apt.can_install()):
+        pytest.skip("no Docker engine is here, and none can be installed and started: that takes root on Debian")
+    if rootfs.rootfs_path() is None:
+        pytest.skip("the image's base would have to come from a registry: no Asterisk root is cached")
+    target = relocate(load_target("reference-sites"), "127.0.128", "127.0.47")
+    pbx = reference.start(target, tmp_path / "pbx", provider="docker", own=True)
+    directories = [pbx.running.directory, *(site.directory for site in pbx.running.sites)]
+    try:
+        adapter = adapter_for(pbx.running)
+        assert adapter.set_clock(datetime(2026, 7, 4, 23, 30))
+        assert adapter.stop_site("london")
+        assert not pbx.alive()
+        assert adapter.start_site("london")
+        assert adapter.restart_sbc()
+        adapter.reset()
+        clock = adapter.now()
+        assert clock is not None
+        assert clock.isoformat().startswith("2026-03-10T15:0")
+    finally:
+        pbx.stop()
+    assert not any(processes_of(directory) or Path(directory).exists() for directory in directories)
