@@ -41,6 +41,16 @@ def test_the_second_run_takes_the_next_block(target: Target, tmp_path: Path):
     assert again.target == target
 
 
+def test_the_sites_move_along_and_need_their_ports_too(tmp_path: Path):
+    sites = relocate(load_target("reference-sites"), "127.0.128", "127.0.14")
+    assert [site.host for site in sites.sites] == ["127.0.14.11", "127.0.14.12"]
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as other:
+        other.bind(("127.0.14.12", PORTS.ami))
+        block = take_block(sites, tmp_path, PORTS)
+    block.release()
+    assert [site.host for site in block.target.sites] == ["127.0.15.11", "127.0.15.12"]
+
+
 def test_a_block_whose_port_somebody_has_is_skipped(target: Target, tmp_path: Path):
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as other:
         other.bind(("127.0.14.10", PORTS.sip))
