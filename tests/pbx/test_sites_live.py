@@ -58,6 +58,7 @@ def centre(always_there: SupportCentre) -> Iterator[SupportCentre]:
         (AMERICAN, "US", EVERYBODYS, "1001"),
         (BRITON, "GB", MIAMIS, "2001"),
         (MEXICAN, "MX", LONDONS, "1001"),
+        (MEXICAN, "MX", f"{LONDONS};tgrp=a1", "1001"),
     ],
 )
 def test_the_call_reaches_the_right_site(
