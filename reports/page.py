@@ -24,6 +24,7 @@ from reports.ladder import Ladder
 from reports.ladder_svg import PAGE_WIDTH, Drawing, draw
 from reports.reading import Run
 from reports.rendering import asset, render
+from reports.routing import TableView, table_view
 from reports.rtp import RtpRow, rtp_rows
 from reports.scenario_files import Exhibit
 from reports.visible import one_line, visible
@@ -79,6 +80,7 @@ class Card:
     calls: tuple[CallView, ...]
     hearing: Hearing
     rtp: list[RtpRow]
+    routing: tuple[TableView, ...]
     facts: tuple[tuple[str, str], ...]
     problems: tuple[str, ...]
     directory: str
@@ -165,6 +167,7 @@ def _card(run: Run, shown: Exhibit, anchor: str, *, opened: bool, data: Markup) 
         calls=_calls(ladder),
         hearing=shown.hearing,
         rtp=rtp_rows(record),
+        routing=tuple(table_view(table) for table in record.routing),
         facts=tuple((name.replace("_", " "), _fact(value)) for name, value in record.facts.items()),
         problems=shown.problems,
         directory=directory.relative_to(run.directory).as_posix(),
