@@ -43,9 +43,9 @@ class Route:
 
     rule: Rule
     sites: tuple[Site, ...]
-    """Sites in the order in which they are tried: those that are open, or the rule's when none is."""
-    is_open: bool
-    """Whether they are open; closed ones tell their hours."""
+    """Sites in the order in which they are tried: those that are open, then those that only tell their hours."""
+    open_sites: frozenset[str]
+    """Names of those that are open."""
     region: str = ""
 
     def taken_by(self, unable: Collection[str] = ()) -> Site | None:
@@ -57,8 +57,9 @@ def route(target: Target, call: Call, at: datetime) -> Route:
     """The declared route of ``call`` at an instant (with a time zone). A rule without sites does not apply."""
     rule, names, region = _rule(target, call)
     sites = [site for name in names if (site := target.site(name)) is not None]
-    now_open = tuple(site for site in sites if open_at(site, at))
-    return Route(rule=rule, sites=now_open or tuple(sites), is_open=bool(now_open), region=region)
+    now_open = {site.name for site in sites if open_at(site, at)}
+    order = sorted(sites, key=lambda site: site.name not in now_open)
+    return Route(rule=rule, sites=tuple(order), open_sites=frozenset(now_open), region=region)
 
 
 def country_of(call: Call) -> str:
@@ -118,7 +119,6 @@ def _rule(target: Target, call: Call) -> tuple[Rule, list[str], str]:
     for name, region in routing.regions.items():
         if country in region.countries:
             return Rule.COUNTRY, region.sites, name
-    language = target.languages.by_country.get(country, "")
-    if sites := routing.languages.get(language):
+    if sites := routing.languages.get(target.language_of(country)):
         return Rule.LANGUAGE, sites, ""
-    return Rule.DEFAULT, routing.default, ""
+    return Rule.DEFAULT, routing.default or [site.name for site in target.sites], ""

@@ -84,7 +84,8 @@ BOTH_OPEN = at("2026-03-11 15:00")
 )
 def test_rules_in_their_order(made: Call, rule: Rule, takes: str) -> None:
     found = route(TARGET, made, BOTH_OPEN)
-    assert (found.rule, found.is_open, found.sites[0].name) == (rule, True, takes)
+    assert (found.rule, found.sites[0].name) == (rule, takes)
+    assert found.open_sites == {site.name for site in found.sites}
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_rules_in_their_order(made: Call, rule: Rule, takes: str) -> None:
 )
 def test_the_sun_goes_round(when: str, country: str, takes: str, is_open: bool) -> None:
     found = route(TARGET, call(country), at(when))
-    assert (found.sites[0].name, found.is_open) == (takes, is_open)
+    assert (found.sites[0].name, takes in found.open_sites) == (takes, is_open)
 
 
 @pytest.mark.parametrize(
@@ -131,15 +132,26 @@ def test_sites_that_cannot_take_it_are_passed_over() -> None:
     assert found.taken_by({"london", "bogota"}) is None
 
 
-def test_a_closed_site_does_not_stand_in_for_a_dead_one() -> None:
+def test_a_closed_site_is_tried_last() -> None:
     at_night_in_bogota = at("2026-03-11 09:00")
-    assert route(TARGET, call("GB"), at_night_in_bogota).taken_by({"london"}) is None
+    found = route(TARGET, call("CO"), at_night_in_bogota)
+    assert [site.name for site in found.sites] == ["london", "bogota"]
+    taken = found.taken_by({"london"})
+    assert taken is not None and taken.name not in found.open_sites
 
 
 def test_a_rule_without_sites_does_not_apply() -> None:
     found = route(two_sites(languages={}), call("ES"), BOTH_OPEN)
     assert found.rule is Rule.DEFAULT
-    assert route(two_sites(languages={}, default=[]), call("ES"), BOTH_OPEN).taken_by() is None
+
+
+def test_without_a_default_all_sites_serve_everybody_else() -> None:
+    found = route(two_sites(languages={}, default=[]), call("ES"), BOTH_OPEN)
+    assert [site.name for site in found.sites] == ["london", "bogota"]
+
+
+def test_the_default_language_is_a_language() -> None:
+    assert route(two_sites(languages={"en": ["bogota"]}), call("JP"), BOTH_OPEN).rule is Rule.LANGUAGE
 
 
 def test_edges_are_a_minute_to_either_side() -> None:
@@ -162,7 +174,9 @@ calls = st.builds(
 def test_every_call_belongs_somewhere(made: Call, when: datetime) -> None:
     found = route(TARGET, made, when)
     assert found.sites
-    assert all(open_at(site, when) is found.is_open for site in found.sites)
+    is_open = [open_at(site, when) for site in found.sites]
+    assert is_open == sorted(is_open, reverse=True)
+    assert found.open_sites == {site.name for site in found.sites if open_at(site, when)}
     assert (found.region != "") is (found.rule is Rule.COUNTRY)
     assert len({site.name for site in found.sites}) == len(found.sites)
 
