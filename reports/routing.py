@@ -93,7 +93,7 @@ def _kind(call: RoutedCall | None, run: int, colours: dict[str, int]) -> str:
     if call is None:
         return "missing"
     kinds = [f"s{colours[call.received]}" if call.received in colours else NOBODY]
-    kinds += ["shut"] if call.received_open is False else []
+    kinds += [] if _open(call) else ["shut"]
     kinds += ["wrong"] if call.mismatch else []
     kinds += ["begins"] if run else []
     return " ".join(kinds)
@@ -101,7 +101,12 @@ def _kind(call: RoutedCall | None, run: int, colours: dict[str, int]) -> str:
 
 def _text(call: RoutedCall) -> str:
     site = call.received or NOBODY
-    return f"{'✗ ' if call.mismatch else ''}{site}{', closed' if call.received_open is False else ''}"
+    return f"{'✗ ' if call.mismatch else ''}{site}{'' if _open(call) else ', closed'}"
+
+
+def _open(call: RoutedCall) -> bool:
+    """Whether the site took the call or told its hours; as declared where nobody listened."""
+    return call.declared_open if call.received_open is None else call.received_open
 
 
 def _title(instant: RoutingInstant, region: str, call: RoutedCall | None) -> str:
