@@ -6,6 +6,7 @@ since the instant before, it is taken to the answer and judged by ear: the site'
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,8 +32,6 @@ OPENING_S = 0.9
 LISTENED_S = 3.0
 """How long the beginning of a prompt may take to be recognised after the answer, in s."""
 CLOSED = "after_hours"
-SHARE_USED = 2
-"""At most one in so many of a site's calls are in use at once: the ones before may still be on their way out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +106,7 @@ def _declared(route: Route) -> tuple[str, bool]:
 
 def _at_once(scene: Scene, callers: int) -> int:
     """How many may call at once without any site being full."""
-    limits = [site.max_calls for site in scene.sites.all if site.max_calls]
-    return max(min([callers, *(limit // SHARE_USED for limit in limits)]), 1)
+    return min([callers, *(site.max_calls for site in scene.sites.all if site.max_calls)])
 
 
 def _judge(scene: Scene, cases: Sequence[tuple[Caller, Customer, Route]], *, listen: bool) -> list[Judged]:
@@ -129,7 +127,19 @@ def _judge(scene: Scene, cases: Sequence[tuple[Caller, Customer, Route]], *, lis
             person.hangs_up()
     for _, person, _ in cases:
         scene.trunk_call_finished(person, scene.testbed.target.deadlines.release_s)
+    _require_free(scene)
     return judged
+
+
+def _require_free(scene: Scene) -> None:
+    """No site has a call any more that could keep it full. Raises PbxFault."""
+    within_s = scene.testbed.target.deadlines.release_s
+
+    def left() -> list[str]:
+        return [c.name for site in scene.sites.all for c in scene.testbed.pbx.site_channels(site.name) or ()]
+
+    if remaining := eventually(left, operator.not_, within_s):
+        raise scene.fault(f"{within_s:g} s after the calls the sites still have {', '.join(remaining)}")
 
 
 def _seen(scene: Scene, person: Customer, offset: int, within_s: float) -> Seen:

@@ -43,14 +43,14 @@ messages = "requests"
 action = "replace"
 header = "From"
 pattern = "sip:[^@>]+@"
-value = "sip:{user_id}@"
+value = "sip:{country}.13491208655302741918@"
 
 [[header_rules]]
 messages = "requests"
 action = "replace"
 header = "Contact"
 pattern = "sip:[^@>]+@"
-value = "sip:{user_id}@"
+value = "sip:{country}.13491208655302741918@"
 
 [[header_rules]]
 messages = "requests"
@@ -123,10 +123,11 @@ class Sites:
         return [agent for agent in self._scene.agents if self.site_of(agent) == site]
 
     def site_of(self, agent: Agent) -> Site:
-        """Where an agent sits."""
-        target = self._scene.testbed.target
-        queue = next(queue.name for queue in target.queues if agent.extension in queue.agents)
-        return next(site for site in self.all if site.queue == queue)
+        """Where an agent sits. Raises HarnessMisuse for agents of no site."""
+        site = self._scene.testbed.target.site_of_agent(agent.extension)
+        if site is None:
+            raise HarnessMisuse(f"the agent {agent.extension} serves the queue of no site")
+        return site
 
     # Who calls, and what
 
