@@ -82,9 +82,9 @@ Feature: Multi-site and geo routing
 
   Scenario: A full site overflows to the next
     Given every site is open with 1 agent ready
-    And the first site is full
-    When another customer of the first site calls
-    Then the call overflows to the next site after the first site
+    And the second site is full
+    When another customer of the second site calls
+    Then the call overflows to the next site after the second site
     And the agent at that site and the customer hear each other
 
   Scenario: The SBC restarts under calls in progress

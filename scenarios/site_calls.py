@@ -12,7 +12,7 @@ from harness.routing import Rule
 from harness.target import Site
 from harness.trace import SipTraceEntry, read_trace
 from scenarios.agent import Agent
-from scenarios.checks import hear_each_other, same_number
+from scenarios.checks import same_number
 from scenarios.conversation import ring_within_s
 from scenarios.customer import Customer
 from scenarios.prompts import hears_prompt
@@ -72,18 +72,6 @@ def greeting_of(scene: Scene, site: Site) -> str:
     """Name of the prompt that a site greets with: ``site_<name>`` where the target declares it."""
     own = f"site_{site.name}"
     return own if own in scene.testbed.target.prompts else "greeting"
-
-
-def converse(scene: Scene, customer: Customer, site: Site) -> Agent:
-    """The customer calls, an agent at ``site`` answers, they hear each other."""
-    deadlines = scene.testbed.target.deadlines
-    customer.calls(scene.sites.everybodys_number())
-    customer.answered(deadlines.answer_s)
-    agent = ring_at(scene, customer, site)
-    agent.answers()
-    hear_each_other(scene, customer, agent)
-    scene.pairs.append((customer, agent))
-    return agent
 
 
 def customer_of(scene: Scene, site: Site) -> Customer:

@@ -7,16 +7,27 @@ from time import monotonic
 from harness.errors import Inconclusive
 from harness.target import Site
 from scenarios.agent import Agent
-from scenarios.checks import hear_each_other
+from scenarios.checks import hear_each_other, pairs_talking
+from scenarios.conversation import ring_within_s
 from scenarios.customer import Customer
 from scenarios.scene import Scene
-from scenarios.site_calls import converse, customer_of, ring_at
+from scenarios.site_calls import customer_of, ring_at
 
 
 def converse_everywhere(scene: Scene) -> None:
-    """At each site an agent talks with a customer whose calls it takes first."""
-    for site in scene.sites.all:
-        converse(scene, customer_of(scene, site), site)
+    """At each site an agent talks with a customer whose calls it takes first; the calls are made at once."""
+    customers = {site.name: customer_of(scene, site) for site in scene.sites.all}
+    for customer in customers.values():
+        customer.calls(scene.sites.everybodys_number())
+    for _ in customers:
+        scene.next_ring(ring_within_s(scene)).answers()
+    since = monotonic()
+    for customer, agent in pairs_talking(scene, list(customers.values())):
+        site = scene.sites.site_of(agent)
+        if customers[site.name] is not customer:
+            raise scene.fault(f"{customer.label}'s call rang at {site.name} ({agent.name}), which should not take it")
+        hear_each_other(scene, customer, agent, since)
+        scene.pairs.append((customer, agent))
 
 
 def others_go_on(scene: Scene, dead: Site | None = None) -> None:
