@@ -71,6 +71,8 @@ class Card:
     blame: str
     opened: bool
     search: str
+    target: str
+    """Which target it ran on, where the run has several; else empty."""
     duration: str
     talk: str
     steps: tuple[StepView, ...]
@@ -137,6 +139,7 @@ def _cards(run: Run, exhibits: Sequence[Exhibit]) -> list[Card]:
         opened = set(range(len(exhibits)))
     elif len(opened) > _OPEN_AT_FIRST:
         opened = set(sorted(opened)[:_OPEN_AT_FIRST])
+    several = len({shown.evidence.record.target for shown in exhibits} - {""}) > 1
     anchors: dict[str, int] = {}
     cards = []
     for position, shown in enumerate(exhibits):
@@ -144,11 +147,12 @@ def _cards(run: Run, exhibits: Sequence[Exhibit]) -> list[Card]:
         anchors[anchor] = anchors.get(anchor, 0) + 1
         if anchors[anchor] > 1:
             anchor = f"{anchor}-{anchors[anchor]}"
-        cards.append(_card(run, shown, anchor, opened=position in opened, data=data[position]))
+        target = shown.evidence.record.target if several else ""
+        cards.append(_card(run, shown, anchor, target=target, opened=position in opened, data=data[position]))
     return cards
 
 
-def _card(run: Run, shown: Exhibit, anchor: str, *, opened: bool, data: Markup) -> Card:
+def _card(run: Run, shown: Exhibit, anchor: str, *, target: str, opened: bool, data: Markup) -> Card:
     record, ladder = shown.evidence.record, shown.ladder
     directory = shown.evidence.directory
     return Card(
@@ -158,6 +162,7 @@ def _card(run: Run, shown: Exhibit, anchor: str, *, opened: bool, data: Markup) 
         blame=BLAME_WORDS[record.blame] if record.verdict is not Verdict.NOT_RUN else "",
         opened=opened,
         search=_search_text(record),
+        target=target,
         duration=duration(record.duration_s),
         talk=duration(record.talk_s) if record.talk_s else "",
         steps=tuple(_step(step) for step in record.steps),
@@ -239,7 +244,7 @@ def _json(value: Any) -> Markup:
 
 
 def _search_text(record: ScenarioRecord) -> str:
-    words = [record.feature, record.name, record.reason, *record.tags, *record.requirements]
+    words = [record.feature, record.name, record.reason, record.target, *record.tags, *record.requirements]
     words += [step.text for step in record.steps]
     return one_line(" ".join(words), limit=2_000).lower()
 

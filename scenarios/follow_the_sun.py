@@ -7,7 +7,7 @@ since the instant before, it is taken to the answer and judged by ear: the site'
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -15,7 +15,8 @@ from pathlib import Path
 from time import monotonic
 
 from harness.audio.blocks import ANALYSIS_HZ
-from harness.audio.prompt import PASS_SCORE, PromptReference, identify
+from harness.audio.levels import Samples
+from harness.audio.prompt import LISTEN_STEP_S, PASS_SCORE, PromptReference, identify
 from harness.errors import NO_STALL
 from harness.evidence import RoutedCall, RoutingInstant, RoutingTable
 from harness.routing import Route, local_time, open_at
@@ -36,7 +37,7 @@ CLOSED = "after_hours"
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A prompt that a call began with: ``site`` None when no site begins so."""
+    """What a call began with: ``site`` None when it could be any's, ``is_open`` None when no site begins so."""
 
     site: Site | None
     is_open: bool | None
@@ -52,10 +53,12 @@ class Judged:
     received: Site | None
     is_open: bool | None
     told_by: str
+    listened: bool
 
 
 def run_through(scene: Scene, instants: Sequence[datetime], title: str, *, listen_always: bool = False) -> RoutingTable:
     """Let one caller of each kind call at each instant; the table is the scenario's from then on. Raises NotRun."""
+    scene.sites.lease()
     callers = scene.sites.callers()
     people = [scene.add_customer(country=caller.country) for caller in callers]
     number = scene.sites.everybodys_number()
@@ -150,8 +153,8 @@ def _seen(scene: Scene, person: Customer, offset: int, within_s: float) -> Seen:
 
 def _judgement(caller: Caller, route: Route, seen: Seen, heard: Heard | None) -> Judged:
     if heard is None:
-        return Judged(caller, route, seen.site, None, seen.told_by)
-    return Judged(caller, route, heard.site or seen.site, heard.is_open, heard.words)
+        return Judged(caller, route, seen.site, None, seen.told_by, listened=False)
+    return Judged(caller, route, heard.site or seen.site, heard.is_open, heard.words, listened=True)
 
 
 def _heard(scene: Scene, person: Customer) -> Heard:
@@ -159,18 +162,28 @@ def _heard(scene: Scene, person: Customer) -> Heard:
     person.answered(scene.testbed.target.deadlines.answer_s)
     ear = person.ear
     openings = _openings(scene.testbed.target)
+    looked_at_s = 0.0
 
     def recognised() -> str:
-        found = identify(ear.samples(), ear.rate_hz, openings)
-        return found[0].name if found and found[0].score >= PASS_SCORE else ""
+        nonlocal looked_at_s
+        if ear.heard_s - looked_at_s < LISTEN_STEP_S and not ear.call_is_over:
+            return ""
+        looked_at_s = ear.heard_s
+        return first_opening(ear.samples(), ear.rate_hz, openings)
 
-    words = ear.listen_until(recognised, bool, LISTENED_S)
+    words = ear.listen_until(recognised, bool, LISTENED_S) or first_opening(ear.samples(), ear.rate_hz, openings)
     for site in scene.sites.all:
         if words == spoken(greeting_of(scene, site), site.language):
             return Heard(site, True, f"the {words}")
         if words == spoken(CLOSED, site.language):
             return Heard(_only_one_of(scene, site.language), False, f"the {words}")
     return Heard(None, None, f"the {words}" if words else ear.describe())
+
+
+def first_opening(samples: Samples, rate_hz: int, openings: Mapping[str, PromptReference]) -> str:
+    """The prompt that begins first in what was heard; empty when none does. Others may have followed already."""
+    found = [match for match in identify(samples, rate_hz, openings) if match.score >= PASS_SCORE]
+    return min(found, key=lambda match: match.first_sound_s or 0.0).name if found else ""
 
 
 def _only_one_of(scene: Scene, language: str) -> Site | None:
@@ -192,7 +205,7 @@ def _row(scene: Scene, at: datetime, judged: Sequence[Judged]) -> RoutingInstant
 def _cell(at: datetime, one: Judged) -> RoutedCall:
     declared, is_open = _declared(one.route)
     received = one.received.name if one.received else ""
-    wrong = received != declared or one.is_open not in (None, is_open)
+    wrong = received != declared or (one.listened and one.is_open is not is_open)
     mismatch = (
         f"{at:%a %H:%M} UTC, a caller of {one.caller.name} ({one.caller.country}): "
         f"{_state(received, one.is_open)} took the call, {_state(declared, is_open)} should have, by {one.route.rule}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import monotonic
 
-from harness.errors import Inconclusive
+from harness.errors import HarnessMisuse
 from harness.target import Site
 from scenarios.agent import Agent
 from scenarios.checks import hear_each_other, pairs_talking
@@ -35,7 +35,10 @@ def others_go_on(scene: Scene, dead: Site | None = None) -> None:
     since = monotonic()
     pairs = [(c, a) for c, a in scene.pairs if dead is None or scene.sites.site_of(a) != dead]
     if not pairs:
-        raise Inconclusive("no conversation is left that could go on")
+        raise HarnessMisuse(
+            "the scenario has no conversation that could go on",
+            suggestion="add 'Given a customer in conversation with an agent at every site' before",
+        )
     for customer, agent in pairs:
         site = scene.sites.site_of(agent)
         if not customer.in_call or not agent.in_call:

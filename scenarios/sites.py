@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 
 from harness.errors import HarnessMisuse, Inconclusive, NotRun
 from harness.evidence import RoutingTable
+from harness.leases import Lease
 from harness.routing import Call, Route, Rule, local_time, open_at, route
 from harness.target import Purpose, Site
 from scenarios.agent import Agent
+from scenarios.support_line import LINE_LEASE_S
 from simulators.phones.customers import HOMES
 from simulators.trunk.protocol import SetHeaderRules
 
@@ -81,6 +83,12 @@ class Sites:
         """Customers whose calls only keep a site full."""
         self._hidden: set[str] = set()
         self._country_told = False
+        self._lease: Lease | None = None
+
+    def lease(self) -> None:
+        """Have all sites for this scenario alone until it ends. Raises Inconclusive."""
+        if self._lease is None:
+            self._lease = self._scene.testbed.leases.take("PBX of several sites", ["all"], timeout_s=LINE_LEASE_S)
 
     # Who is there
 
@@ -233,6 +241,7 @@ class Sites:
 
     def open_all(self) -> None:
         """Let it be a time at which every site is open: now if they are. Raises NotRun when there is none."""
+        self.lease()
         now = self.now()
         if not self._all_open(now):
             now = next((at for at in _from(now) if self._all_open(at)), now)
@@ -274,10 +283,14 @@ class Sites:
         self.require_true(self._scene.testbed.pbx.restart_sbc(), "restart its SBC")
 
     def close(self) -> None:
-        """The trunk dresses its calls as its profile says."""
-        if self._country_told or self._hidden:
-            self._country_told, self._hidden = False, set()
-            self._set_rules()
+        """The trunk dresses its calls as its profile says, and others may have the sites."""
+        try:
+            if self._country_told or self._hidden:
+                self._country_told, self._hidden = False, set()
+                self._set_rules()
+        finally:
+            if self._lease is not None:
+                self._lease.release()
 
     def next_after(self, site: Site, customer: Customer) -> Site:
         """The site that must take the customer's call when this one cannot. Raises HarnessMisuse when none must."""
