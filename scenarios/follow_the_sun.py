@@ -82,7 +82,7 @@ def run_through(scene: Scene, instants: Sequence[datetime], title: str, *, liste
     table = RoutingTable(
         title=title,
         sites={site.name: site.timezone for site in scene.sites.all},
-        regions={caller.name: f"called from {caller.country}" for caller in callers},
+        regions={caller.name: f"from {caller.country}" for caller in callers},
         instants=rows,
     )
     scene.sites.tables.append(table)

@@ -60,7 +60,7 @@ def table(day: date, *, wrong: dict[tuple[int, str], str] | None = None) -> Rout
     return RoutingTable(
         title=f"{day:%A} {day.day} {day:%B %Y}: which site took whose call",
         sites=ZONES,
-        regions={name: f"called from {country}" for name, (country, _) in REGIONS.items()},
+        regions={name: f"from {country}" for name, (country, _) in REGIONS.items()},
         instants=instants,
     )
 
