@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,40 @@ class RtpFigures(Record):
     mos_note: str = ""
 
 
+class RoutedCall(Record):
+    """A call of a routing table: the site that must take it and the one that did, empty for none.
+
+    ``*_open`` tells whether the site takes calls or only tells its hours; None: not told. ``told_by`` is how the
+    site was recognised, ``mismatch`` in one line what is wrong, empty when nothing is.
+    """
+
+    region: str
+    declared: str
+    declared_open: bool = True
+    received: str = ""
+    received_open: bool | None = None
+    told_by: str = ""
+    mismatch: str = ""
+
+
+class RoutingInstant(Record):
+    """One moment of a routing table, in UTC; ``local`` is what each site's clock shows (``13:30``) by its name."""
+
+    at: datetime
+    local: dict[str, str] = Field(default_factory=dict)
+    open_sites: list[str] = Field(default_factory=list)
+    calls: list[RoutedCall] = Field(default_factory=list)
+
+
+class RoutingTable(Record):
+    """Which site took the calls of which region, over a day. ``sites`` are time zones, ``regions`` who called."""
+
+    title: str
+    sites: dict[str, str]
+    regions: dict[str, str]
+    instants: list[RoutingInstant]
+
+
 class ScenarioRecord(Record):
     """One scenario's result and evidence.
 
@@ -122,6 +157,7 @@ class ScenarioRecord(Record):
     trace: str = ""
     clips: list[Clip] = Field(default_factory=list)
     rtp: list[RtpFigures] = Field(default_factory=list)
+    routing: list[RoutingTable] = Field(default_factory=list)
     facts: dict[str, Any] = Field(default_factory=dict)
     """Further figures by name, with the unit in the name: ``answer_delay_ms``."""
 

@@ -24,6 +24,7 @@ from reports.ladder import Ladder
 from reports.ladder_svg import PAGE_WIDTH, Drawing, draw
 from reports.reading import Run
 from reports.rendering import asset, render
+from reports.routing import TableView, table_view
 from reports.rtp import RtpRow, rtp_rows
 from reports.scenario_files import Exhibit
 from reports.visible import one_line, visible
@@ -70,6 +71,8 @@ class Card:
     blame: str
     opened: bool
     search: str
+    target: str
+    """Which target it ran on, where the run has several; else empty."""
     duration: str
     talk: str
     steps: tuple[StepView, ...]
@@ -79,6 +82,7 @@ class Card:
     calls: tuple[CallView, ...]
     hearing: Hearing
     rtp: list[RtpRow]
+    routing: tuple[TableView, ...]
     facts: tuple[tuple[str, str], ...]
     problems: tuple[str, ...]
     directory: str
@@ -135,6 +139,7 @@ def _cards(run: Run, exhibits: Sequence[Exhibit]) -> list[Card]:
         opened = set(range(len(exhibits)))
     elif len(opened) > _OPEN_AT_FIRST:
         opened = set(sorted(opened)[:_OPEN_AT_FIRST])
+    several = len({shown.evidence.record.target for shown in exhibits} - {""}) > 1
     anchors: dict[str, int] = {}
     cards = []
     for position, shown in enumerate(exhibits):
@@ -142,11 +147,12 @@ def _cards(run: Run, exhibits: Sequence[Exhibit]) -> list[Card]:
         anchors[anchor] = anchors.get(anchor, 0) + 1
         if anchors[anchor] > 1:
             anchor = f"{anchor}-{anchors[anchor]}"
-        cards.append(_card(run, shown, anchor, opened=position in opened, data=data[position]))
+        target = shown.evidence.record.target if several else ""
+        cards.append(_card(run, shown, anchor, target=target, opened=position in opened, data=data[position]))
     return cards
 
 
-def _card(run: Run, shown: Exhibit, anchor: str, *, opened: bool, data: Markup) -> Card:
+def _card(run: Run, shown: Exhibit, anchor: str, *, target: str, opened: bool, data: Markup) -> Card:
     record, ladder = shown.evidence.record, shown.ladder
     directory = shown.evidence.directory
     return Card(
@@ -156,6 +162,7 @@ def _card(run: Run, shown: Exhibit, anchor: str, *, opened: bool, data: Markup) 
         blame=BLAME_WORDS[record.blame] if record.verdict is not Verdict.NOT_RUN else "",
         opened=opened,
         search=_search_text(record),
+        target=target,
         duration=duration(record.duration_s),
         talk=duration(record.talk_s) if record.talk_s else "",
         steps=tuple(_step(step) for step in record.steps),
@@ -165,6 +172,7 @@ def _card(run: Run, shown: Exhibit, anchor: str, *, opened: bool, data: Markup) 
         calls=_calls(ladder),
         hearing=shown.hearing,
         rtp=rtp_rows(record),
+        routing=tuple(table_view(table) for table in record.routing),
         facts=tuple((name.replace("_", " "), _fact(value)) for name, value in record.facts.items()),
         problems=shown.problems,
         directory=directory.relative_to(run.directory).as_posix(),
@@ -236,7 +244,7 @@ def _json(value: Any) -> Markup:
 
 
 def _search_text(record: ScenarioRecord) -> str:
-    words = [record.feature, record.name, record.reason, *record.tags, *record.requirements]
+    words = [record.feature, record.name, record.reason, record.target, *record.tags, *record.requirements]
     words += [step.text for step in record.steps]
     return one_line(" ".join(words), limit=2_000).lower()
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from harness.evidence import RoutingTable
 from reports.reading import Evidence, Run
 from reports.wording import count, headline, run_verdict
 
@@ -67,9 +68,19 @@ def _scenario(run_directory: Path, evidence: Evidence) -> dict[str, Any]:
         "talk_s": round(record.talk_s, 3),
         "worker": record.worker,
         "target": record.target,
+        **({"routing": [_routing(table) for table in record.routing]} if record.routing else {}),
         "facts": record.facts,
         "problems": list(evidence.problems),
         "evidence": _files(run_directory, evidence.directory),
+    }
+
+
+def _routing(table: RoutingTable) -> dict[str, Any]:
+    calls = [call for instant in table.instants for call in instant.calls]
+    return {
+        "title": table.title,
+        "calls": len(calls),
+        "mismatches": [call.mismatch for call in calls if call.mismatch],
     }
 
 

@@ -20,6 +20,7 @@ from scenarios.agent import Agent
 from scenarios.business import Business
 from scenarios.customer import Customer
 from scenarios.ear import Ear
+from scenarios.sites import Sites
 from scenarios.situation import last_messages
 from scenarios.support_line import SupportLine, lease_line
 from scenarios.testbed import Testbed
@@ -59,6 +60,7 @@ class Scene:
             testbed.platform, testbed.target, testbed.target.platform.webhook_url or testbed.webhooks
         )
         self.business = Business(self)
+        self.sites = Sites(self)
 
     # Cast and line
 
@@ -94,10 +96,12 @@ class Scene:
         country: str | None = None,
         profile_name: str | None = None,
         codecs: tuple[Codec, ...] = (),
+        lives_in: str = "",
     ) -> Customer:
-        """A further customer of the scenario, phone in service."""
+        """A further customer of the scenario, phone in service. Their number is of ``country``; ``lives_in`` is where
+        WhatsApp places them, when that is another one."""
         label = "the customer" if not self.customers else f"customer {len(self.customers) + 1}"
-        customer = self._new_customer(label, country, profile_name, codecs)
+        customer = self._new_customer(label, country, profile_name, codecs, lives_in=lives_in)
         self.customers.append(customer)
         customer.switch_on()
         return customer
@@ -112,10 +116,10 @@ class Scene:
         """Room for so many further customers. Raises NotRun when this machine's pjsua2 takes fewer."""
         self.testbed.capacity.require_phones(len(self.everybody_calling) + count)
 
-    def add_other_customer(self) -> Customer:
+    def add_other_customer(self, country: str = "GB") -> Customer:
         """A customer who is not the scenario's subject: keeps an agent busy, for example."""
         label = f"another customer ({len(self.other_customers) + 1})"
-        customer = self._new_customer(label, "GB", None, ())
+        customer = self._new_customer(label, country, None, ())
         self.other_customers.append(customer)
         customer.switch_on()
         return customer
@@ -128,12 +132,15 @@ class Scene:
         codecs: tuple[Codec, ...],
         *,
         on_whatsapp: bool = True,
+        lives_in: str = "",
     ) -> Customer:
         self.require_customers(1)
         self.testbed.capacity.require_codecs(codecs)
         identity = self.testbed.customer_book.customer(country=country)
         if profile_name is not None:
             identity = replace(identity, profile_name=profile_name)
+        if lives_in:
+            identity = replace(identity, country=lives_in)
         if on_whatsapp:
             self.whatsapp.join(identity)
         return Customer(self, identity, label=label, codecs=codecs)
@@ -293,6 +300,7 @@ class Scene:
         """Who is at which ``ip:port`` or ``ip``."""
         pbx = self.testbed.target.pbx
         names = {pbx.host: "PBX", self.testbed.trunk_address: "trunk"}
+        names |= {site.host: site.name for site in self.testbed.target.sites}
         names |= {customer.contact: customer.label for customer in self.everybody_calling if customer.contact}
         return names | {agent.contact: agent.name for agent in self.agents}
 
@@ -396,6 +404,8 @@ class Scene:
             for phone in phones:
                 with suppress(SimulatorDied):
                     phone.switch_off()
+            with suppress(SimulatorDied):
+                self.sites.close()
         finally:
             self.business.close()
             if self._line is not None:

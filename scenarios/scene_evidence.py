@@ -35,6 +35,7 @@ def gather(scene: Scene, directory: Path) -> dict[str, object]:
         "clips": clips,
         "rtp": rtp,
         "talk_s": talk_s(scene),
+        "routing": scene.sites.tables,
         "facts": dict(scene.facts),
     }
 
@@ -103,6 +104,10 @@ def _participants(scene: Scene) -> list[Participant]:
             detail=testbed.target.name,
         )
     )
+    cast += [
+        Participant(name=site.name, role=Role.PBX, addresses=[site.host], detail=f"site, {site.timezone}")
+        for site in testbed.target.sites
+    ]
     cast += [
         Participant(name=agent.name, role=Role.AGENT, addresses=[agent.contact], detail=f"extension {agent.extension}")
         for agent in scene.agents

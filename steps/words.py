@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from functools import partial
 
 import parse
@@ -10,6 +11,7 @@ import pycountry
 from pytest_bdd import parsers
 
 from harness.errors import HarnessMisuse
+from harness.routing import Rule
 from scenarios.consent import CUSTOMERS
 from scenarios.dtmf import ENDS
 from scenarios.prompts import LANGUAGE_NAMES
@@ -45,6 +47,9 @@ MEANINGS = {
     "Reason": ", ".join(REASONS),
     "Consent": ", ".join(CUSTOMERS),
     "Ends": ", ".join(ENDS),
+    "Site": "the first site, the second site, … in the order of [[sites]]",
+    "Day": "a date: 2026-03-11",
+    "Rule": ", ".join(rule.value for rule in Rule),
 }
 """What stands for ``{…:Word}`` in a sentence, for the step catalogue."""
 
@@ -57,6 +62,24 @@ def customer_position(text: str) -> int:
 @parse.with_pattern(r"the (?:first |second |third |fourth )?agent")
 def agent_position(text: str) -> int:
     return ORDINALS[text.removeprefix("the ").removesuffix("agent").strip()]
+
+
+@parse.with_pattern(r"the (?:first|second|third|fourth) site")
+def site_position(text: str) -> int:
+    return ORDINALS[text.removeprefix("the ").removesuffix(" site")]
+
+
+@parse.with_pattern(r"\d{4}-\d{2}-\d{2}")
+def day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise HarnessMisuse(f"{text!r} is no date", suggestion="write it as 2026-03-11") from None
+
+
+@parse.with_pattern("|".join(rule.value for rule in Rule))
+def routing_rule(text: str) -> Rule:
+    return Rule(text.lower())
 
 
 @parse.with_pattern(r"[A-Z][a-z]+")
@@ -131,6 +154,9 @@ sentence = partial(
         "Reason": refusals,
         "Consent": consent,
         "Ends": ends,
+        "Site": site_position,
+        "Day": day,
+        "Rule": routing_rule,
     },
 )
 """Parser of a sentence with the words above, as in ``{customer:Customer} hangs up``."""

@@ -17,6 +17,7 @@ STEP_MODULES = (
     "steps.dtmf",
     "steps.pbx",
     "steps.platform",
+    "steps.sites",
 )
 """Where the sentences are defined."""
 
@@ -24,7 +25,7 @@ STEP_MODULES = (
 _NOT_OURS = {"trace"}
 _PLACEHOLDER = re.compile(r"\{(?P<name>\w*)(?::(?P<kind>\w+))?\}")
 
-SHOWN_AS = {"Customer": "<the customer>", "Agent": "<the agent>", "Agents": "<n agents>"}
+SHOWN_AS = {"Customer": "<the customer>", "Agent": "<the agent>", "Agents": "<n agents>", "Site": "<the first site>"}
 """How a word that is more than its name is shown to people; others are ``<name>``."""
 
 

@@ -110,3 +110,13 @@ def test_a_crowd_fits_the_page(tmp_path):
     heads = Elements(text).of("svg", "ladder-head")
     assert float(heads[0]["width"]) < 1_000
     assert "10 customers" in text
+
+
+def test_scenarios_name_their_target_when_there_are_several(tmp_path):
+    write_run(tmp_path)
+    scenario(tmp_path, "A", Verdict.PASS, line=1, target="reference")
+    scenario(tmp_path, "B", Verdict.PASS, line=2, target="reference")
+    assert not Elements(html(reports.write(tmp_path).html.parent)).of("span", "ran-on")
+    scenario(tmp_path, "C", Verdict.PASS, line=3, target="reference-sites")
+    text = html(reports.write(tmp_path).html.parent)
+    assert re.findall(r'class="ran-on"[^>]*>([^<]+)<', text) == ["reference", "reference", "reference-sites"]
