@@ -94,7 +94,7 @@ word of half a second or more), `music`, and those that `[ivr]` names. The refer
 `voicemail_thanks`, and wants 8000 Hz, mono.
 """
 
-_FORMS = {list: "[[{}]]", dict: "[{}.<name>]"}
+_FORMS: dict[Any, str] = {list: "[[{}]]", dict: "[{}.<name>]"}
 """Arrays of tables, and tables whose names are free."""
 
 
