@@ -104,7 +104,7 @@ def _line_of(text: str, loc: tuple[int | str, ...]) -> int | None:
     position, best = 0, None
     for depth, part in enumerate(loc):
         if isinstance(part, int):
-            table = re.compile(rf"^\s*\[\[\s*{re.escape(str(loc[depth - 1]))}\s*\]\]")
+            table = re.compile(rf"^\s*\[\[\s*(?:[\w.-]+\.)?{re.escape(str(loc[depth - 1]))}\s*\]\]")
             starts = [n for n, line in enumerate(lines) if table.match(line)]
             if part < len(starts):
                 position = best = starts[part]

@@ -62,6 +62,10 @@ class Customer:
         """When the last of them is over (CLOCK_MONOTONIC, s)."""
         self.media_rules: tuple[MediaRule, ...] | None = None
         """By which the trunk relays the media of the customer's calls; None: it flows directly."""
+        self.pressed_at = 0.0
+        """When the latest key was pressed (CLOCK_MONOTONIC, s)."""
+        self.chosen_language = ""
+        """Language that the customer has chosen by keypad in the present call."""
         self.mark = scene.testbed.customers.mark()
         self._born = self.mark
         self._rung: set[str] = set()
@@ -69,8 +73,8 @@ class Customer:
 
     @property
     def language(self) -> str:
-        """The language that the target owes this customer."""
-        return self._scene.testbed.target.language_of(self.identity.country)
+        """The language that the target owes this customer: the chosen one, else that of the country."""
+        return self.chosen_language or self._scene.testbed.target.language_of(self.identity.country)
 
     def switch_on(self, *, media_lost: bool = False, silence_limit_s: tuple[float, float] | None = None) -> None:
         """Put the phone in service and make it known to the trunk.
@@ -125,6 +129,7 @@ class Customer:
         """Call a business number; ``entry`` names the message or link that was tapped, empty: the call icon."""
         testbed = self._scene.testbed
         self.called = number
+        self.chosen_language = ""
         self.call = f"{self.phone}-call-{testbed.number()}"
         self._ear = None
         self.pressed, self.pressing_until = "", 0.0
@@ -234,6 +239,7 @@ class Customer:
     def presses(self, digits: str, *, tone_ms: int = 160, gap_ms: int = 80) -> None:
         """Press digits on the keypad (RFC 4733 events). Raises PbxFault when the PBX agreed on none."""
         self._require_call()
+        self.pressed_at = monotonic()
         keys = SendDigits(call=self.call, digits=digits, tone_ms=tone_ms, gap_ms=gap_ms)
         try:
             self._scene.testbed.customers.call(keys)
@@ -268,10 +274,16 @@ class Customer:
         if self._ear is None:
             try:
                 media = self._scene.testbed.customers.wait_for(
-                    MediaActive, lambda e: e.call == self.call, timeout_s=OWN_LEG_S, since=self.mark
+                    Event,
+                    lambda e: isinstance(e, MediaActive | CallEnded) and e.call == self.call,
+                    timeout_s=OWN_LEG_S,
+                    since=self.mark,
                 )
             except AwaitExpired:
                 raise self._scene.fault(f"{self.label}'s call has no audio: the PBX agreed on no media") from None
+            if isinstance(media, CallEnded):
+                raise self._scene.fault(f"{self.label}'s call ended without audio: {media.code} {media.reason}")
+            assert isinstance(media, MediaActive)
             self._ear = Ear(self._scene.testbed.customers, media, self.mark, owner=self.label)
         return self._ear
 

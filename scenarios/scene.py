@@ -15,11 +15,13 @@ from harness.lag import Stalled
 from harness.messages import Event
 from harness.process import AwaitExpired, Simulator, SimulatorDied
 from harness.target import Purpose
+from harness.target.ivr_paths import Way
 from harness.trace import SipTraceEntry, read_trace
 from scenarios.agent import Agent
 from scenarios.business import Business
 from scenarios.customer import Customer
 from scenarios.ear import Ear
+from scenarios.front_door import FrontDoor, lease_front_door
 from scenarios.sites import Sites
 from scenarios.situation import last_messages
 from scenarios.support_line import SupportLine, lease_line
@@ -45,9 +47,12 @@ class Scene:
         self.customers: list[Customer] = []
         self.other_customers: list[Customer] = []
         self.pairs: list[tuple[Customer, Agent]] = []
+        self.ways: list[tuple[Customer, Way]] = []
+        """Ways through the front door that customers have taken all at once."""
         self.agents: list[Agent] = []
         self.facts: dict[str, object] = {}
         self._line: SupportLine | None = None
+        self._front_door: FrontDoor | None = None
         self._notes: list[str] = []
         self._rings_seen: set[str] = set()
         self._voices = cycle(BEACONS_HZ)
@@ -85,6 +90,13 @@ class Scene:
                 suggestion="say how many agents are ready in the first Given",
             )
         return self._line
+
+    @property
+    def front_door(self) -> FrontDoor:
+        """A line with menus; leased at first use. Raises NotRun, Inconclusive."""
+        if self._front_door is None:
+            self._front_door = lease_front_door(self.testbed.target, self.testbed.leases)
+        return self._front_door
 
     def number(self, purpose: Purpose) -> str:
         """E.164 number of the line for a purpose."""
@@ -166,9 +178,12 @@ class Scene:
 
     def ready_agents(self, count: int) -> list[Agent]:
         """Register the next ``count`` agents of the line, all at once. Raises NotRun, Inconclusive."""
-        self.testbed.capacity.require_phones(len(self.agents) + count)
         line = self.lease_line(len(self.agents) + count)
-        extensions = line.queue.agents[len(self.agents) : len(self.agents) + count]
+        return self.log_in(line.queue.agents[len(self.agents) : len(self.agents) + count])
+
+    def log_in(self, extensions: list[str]) -> list[Agent]:
+        """Register these agents, all at once. Raises NotRun, Inconclusive."""
+        self.testbed.capacity.require_phones(len(self.agents) + len(extensions))
         fresh = [Agent(self, extension) for extension in extensions]
         self.agents.extend(fresh)
         for agent in fresh:
@@ -410,6 +425,8 @@ class Scene:
             self.business.close()
             if self._line is not None:
                 self._line.lease.release()
+            if self._front_door is not None:
+                self._front_door.lease.release()
 
 
 def _is_of(call: str, event: CallFinished | CallEnded) -> bool:

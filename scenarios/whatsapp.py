@@ -48,7 +48,7 @@ class WhatsApp:
     def __init__(self, platform: Simulator, target: Target, webhooks: str) -> None:
         self._platform = platform
         self._businesses = {
-            number.number: BusinessNumber(number=number.number, name=target.name) for number in target.numbers
+            number: BusinessNumber(number=number, name=target.name) for number in target.business_numbers()
         }
         platform.call(BeginAnew())
         self.mark = platform.mark()

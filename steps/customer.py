@@ -192,7 +192,7 @@ def all_hang_up(scene: Scene) -> None:
         customer.hangs_up()
 
 
-@when(sentence("{customer:Customer} presses {digits}"))
+@when(sentence("{customer:Customer} presses {digits:Keys}"))
 def customer_presses(scene: Scene, customer: int, digits: str) -> None:
     """Digits on the keypad, sent as RFC 4733 events."""
     scene.customer(customer).presses(digits)

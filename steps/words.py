@@ -14,6 +14,7 @@ from harness.errors import HarnessMisuse
 from harness.routing import Rule
 from scenarios.consent import CUSTOMERS
 from scenarios.dtmf import ENDS
+from scenarios.ivr_hours import WORDS
 from scenarios.prompts import LANGUAGE_NAMES
 from simulators.phones.protocol import Codec
 from simulators.whatsapp.refusals import Refusal
@@ -50,6 +51,12 @@ MEANINGS = {
     "Site": "the first site, the second site, … in the order of [[sites]]",
     "Day": "a date: 2026-03-11",
     "Rule": ", ".join(rule.value for rule in Rule),
+    "Keys": "keys of the keypad: 3, 31, *",
+    "Way": "what is done in each menu: 3, 1 or 3, silence or wrong keys",
+    "Department": "a department of the target's map, as it is written there",
+    "Menu": "a menu of the target's map, as it is written there",
+    "Moment": "a time at the PBX: 2026-03-10 17:59",
+    "Staffing": ", ".join(word for word in WORDS if word != "the menu"),
 }
 """What stands for ``{…:Word}`` in a sentence, for the step catalogue."""
 
@@ -141,6 +148,32 @@ def ends(text: str) -> str:
     return text
 
 
+@parse.with_pattern(r"[0-9*#]+")
+def keys(text: str) -> str:
+    return text
+
+
+@parse.with_pattern(r"(?:[0-9*#]|silence|wrong keys)(?:, (?:[0-9*#]|silence|wrong keys))*")
+def way(text: str) -> str:
+    return text
+
+
+# Names in the target's map are written small; so are the words after them, which must not be taken in.
+@parse.with_pattern(r"(?-i:[a-z][a-z0-9_-]*)")
+def map_name(text: str) -> str:
+    return text
+
+
+@parse.with_pattern(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}")
+def moment(text: str) -> str:
+    return text
+
+
+@parse.with_pattern("|".join(WORDS))
+def staffing(text: str) -> str:
+    return text
+
+
 sentence = partial(
     parsers.cfparse,
     extra_types={
@@ -157,6 +190,12 @@ sentence = partial(
         "Site": site_position,
         "Day": day,
         "Rule": routing_rule,
+        "Keys": keys,
+        "Way": way,
+        "Department": map_name,
+        "Menu": map_name,
+        "Moment": moment,
+        "Staffing": staffing,
     },
 )
 """Parser of a sentence with the words above, as in ``{customer:Customer} hangs up``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -90,40 +91,56 @@ _PROMPTS = """\
 
 Keys are languages (`en`, `es`, …) or `any`; values are WAV files. Names that scenarios ask for: `greeting`,
 `after_hours`, `no_agent`, `busy`, `not_in_service`, `language_menu`, `order_number`, `digit_0` to `digit_9` (each a
-word of half a second or more), `music`. The reference PBX plays all of them and `voicemail_thanks`, and wants 8000 Hz,
-mono. `site_<name>` is the greeting of a site, by which it is recognised.
+word of half a second or more), `music`, and those that `[ivr]` names. The reference PBX plays all of them and
+`voicemail_thanks`, and wants 8000 Hz, mono. `site_<name>` is the greeting of a site, by which it is recognised.
 """
+
+_FORMS: dict[Any, str] = {list: "[[{}]]", dict: "[{}.<name>]"}
+"""Arrays of tables, and tables whose names are free."""
 
 
 def target_document() -> str:
     """The page."""
-    parts = [_INTRODUCTION, "## Top of the file\n", _table(Target, tables=False)]
-    for name, field in Target.model_fields.items():
-        model, repeated = _section(field)
-        if model is not None:
-            heading = f"## `[[{name}]]`" if repeated else f"## `[{name}]`"
-            parts += [f"{heading}\n", f"{_meaning(model)}\n", _table(model)]
+    parts = [_INTRODUCTION, "## Top of the file\n", _table(Target)]
+    parts += _sections(Target, "")
     parts += [_PROMPTS, "## Claims\n", f"{_meaning(Claim)}\n", "".join(f"- `{claim.value}`\n" for claim in Claim)]
     return "\n".join(parts)
 
 
-def _table(model: type[BaseModel], *, tables: bool = True) -> str:
+def _sections(model: type[BaseModel], above: str) -> Iterator[str]:
+    """The tables in a model, each followed by those in it."""
+    for name, field in model.model_fields.items():
+        inner, form = _section(field)
+        if inner is not None:
+            heading = form.format(f"{above}{name}")
+            yield from (f"## `{heading}`\n", f"{_meaning(inner)}\n")
+            if any(_is_key(key, of_inner) for key, of_inner in inner.model_fields.items()):
+                yield _table(inner)
+            yield from _sections(inner, f"{above}{name}.")
+
+
+def _is_key(name: str, field: FieldInfo) -> bool:
+    """Whether it is a key of its table, not a table in it."""
+    return _section(field)[0] is None and name != "prompts"
+
+
+def _table(model: type[BaseModel]) -> str:
     rows = ["| key | default | values | meaning |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
-        if not tables and (_section(field)[0] is not None or name == "prompts"):
+        if not _is_key(name, field):
             continue
         assert field.description is not None, f"{model.__name__}.{name} is not documented"
         rows.append(f"| `{name}` | {_default(field)} | {_values(field)} | {_plain(field.description)} |")
     return "\n".join(rows) + "\n"
 
 
-def _section(field: FieldInfo) -> tuple[type[BaseModel] | None, bool]:
-    """The model of a table, and whether it is an array of tables."""
-    repeated = get_origin(field.annotation) is list
-    model = get_args(field.annotation)[0] if repeated else field.annotation
+def _section(field: FieldInfo) -> tuple[type[BaseModel] | None, str]:
+    """The model of a table, and how its heading is written."""
+    form = _FORMS.get(get_origin(field.annotation), "[{}]")
+    model = get_args(field.annotation)[-1] if form != "[{}]" else field.annotation
     if isinstance(model, type) and issubclass(model, BaseModel):
-        return model, repeated
-    return None, False
+        return model, form
+    return None, form
 
 
 def _default(field: FieldInfo) -> str:

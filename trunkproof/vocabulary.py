@@ -15,6 +15,7 @@ STEP_MODULES = (
     "steps.business",
     "steps.customer",
     "steps.dtmf",
+    "steps.ivr",
     "steps.pbx",
     "steps.platform",
     "steps.sites",

@@ -4,6 +4,7 @@
 """
 
 from harness.target.claims import Claim
+from harness.target.ivr import Destination, IvrLine, IvrMenu, IvrSection, Leads, Staffing
 from harness.target.model import (
     BUILT_IN,
     AgentsSection,
@@ -28,8 +29,13 @@ __all__ = [
     "AgentsSection",
     "Claim",
     "DeadlinesSection",
+    "Destination",
     "EscalationSection",
+    "IvrLine",
+    "IvrMenu",
+    "IvrSection",
     "LanguagesSection",
+    "Leads",
     "Number",
     "PbxSection",
     "PhonesSection",
@@ -39,6 +45,7 @@ __all__ = [
     "Region",
     "RoutingSection",
     "Site",
+    "Staffing",
     "Target",
     "TrunkSection",
     "find_target",

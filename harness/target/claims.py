@@ -37,3 +37,5 @@ class Claim(StrEnum):
     """The PBX can be asked whether an agent is free."""
     SITES = "sites"
     """Calls are routed to sites by country, language, number and hours."""
+    IVR = "ivr"
+    """Callers choose by keypad where their call goes, as the map under ``[ivr]`` says."""

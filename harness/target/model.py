@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from harness.target.claims import Claim
 from harness.target.fields import E164, Items, Language, OpeningHours, Secret, Section, WallClock, Zone, require_address
+from harness.target.ivr import IvrSection
 from harness.target.sites import RoutingSection, Site
 from harness.toml_file import load_model
 
@@ -203,6 +204,7 @@ class Target(Section):
     languages: LanguagesSection = LanguagesSection()
     sites: list[Site] = Field(default_factory=list)
     routing: RoutingSection = RoutingSection()
+    ivr: IvrSection = IvrSection()
     prompts: dict[str, dict[str, Path]] = Field(default_factory=dict)
     """``[prompts.<name>]``: the WAV that the PBX plays, byte for byte, by language (``any`` for all)."""
     platform: PlatformSection = PlatformSection()
@@ -242,6 +244,22 @@ class Target(Section):
                 if name not in known:
                     raise ValueError(f"[routing] {rule} names the site {name!r}, which is not declared")
         return self
+
+    @model_validator(mode="after")
+    def _front_door_known(self) -> Target:
+        ivr = self.ivr
+        if Claim.IVR in self.claims and not ivr.lines:
+            raise ValueError("claims has 'ivr', but there is no [[ivr.lines]]")
+        for problem in ivr.unknown_queues((q.name for q in self.queues), (n.number for n in self.numbers)):
+            raise ValueError(f"[ivr] {problem}")
+        for prompt, whose in ivr.prompts():
+            if prompt not in self.prompts:
+                raise ValueError(f"[ivr] {whose} names the prompt {prompt!r}, which is not in [prompts]")
+        return self
+
+    def business_numbers(self) -> list[str]:
+        """All numbers that customers can call (E.164)."""
+        return [*(number.number for number in self.numbers), *(line.number for line in self.ivr.lines)]
 
     def site(self, name: str) -> Site | None:
         """The site called ``name``, None when there is none."""

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from harness.errors import HarnessMisuse
 from harness.hours import parse_hours
-from harness.target import EscalationSection, LanguagesSection, Target, load_target
+from harness.target import EscalationSection, IvrSection, LanguagesSection, Target, load_target
 from simulators.pbx.asterisk.configuration import render
 from simulators.pbx.asterisk.facts import Facts, facts_of
 from simulators.pbx.asterisk.language_rules import prefix_rules
@@ -137,7 +137,7 @@ def test_every_name_that_a_queue_may_have_has_its_key(name: str):
     target = load_target("reference")
     queue = target.queues[0].model_copy(update={"name": name})
     number = target.numbers[0].model_copy(update={"queue": name})
-    known = facts(target.model_copy(update={"queues": [queue], "numbers": [number]})).escalation
+    known = facts(target.model_copy(update={"queues": [queue], "numbers": [number], "ivr": IvrSection()})).escalation
     assert [(wanted.key, wanted.name) for wanted in known.queues] == [(f"queue={name}", name)]
 
 

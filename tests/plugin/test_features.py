@@ -45,6 +45,57 @@ def test_an_outline_is_one_item_per_example(collect) -> None:
     result.stdout.fnmatch_lines(["*test_o?Spain?", "*test_o?France?"])
 
 
+EACH_WAY = (
+    "@claims.ivr\nFeature: F\n  @each.ivr_path\n  Scenario Outline: The way <way> leads to <department>\n"
+    "    Given the front door is open\n    And a customer\n    When the customer goes the way <way>\n"
+    "    Then the customer is put through to <department> in <language>\n"
+    "    Examples: all\n      | way | department | language |\n"
+)
+
+
+def test_the_ways_of_the_map_are_examples(collect) -> None:
+    result = collect(EACH_WAY)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*?1-sales-English?", "*?9, 3, 1-sales-French?", "*?3, silence-operator-English?"])
+    result.stdout.fnmatch_lines(["15 tests collected*"])
+
+
+def test_every_process_collects_the_same(collect) -> None:
+    first, second = (collect(EACH_WAY).stdout.lines[:-1] for _ in range(2))
+    assert [line for line in first if "::" in line] == [line for line in second if "::" in line]
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "problem"),
+    [
+        (
+            "@each.ivr_path",
+            "@each.ivr_pth",
+            "*a.feature:4: nothing is called @each.ivr_pth *@each.ivr_path?)*",
+        ),
+        (
+            "| language |\n",
+            "| language |\n      | 1 | sales | English |\n",
+            "*one 'Examples:' with a heading and no rows*",
+        ),
+        ("| way | dep", "| path | dep", "*@each.ivr_path has no column 'path' (it has way, department, language)*"),
+    ],
+)
+def test_a_wrong_outline_of_the_map_is_refused(collect, good: str, bad: str, problem: str) -> None:
+    result = collect(EACH_WAY.replace(good, bad))
+    assert result.ret == 2
+    result.stdout.fnmatch_lines([problem])
+
+
+def test_an_example_is_found_by_its_name_with_its_values(collect, pytester: pytest.Pytester) -> None:
+    (pytester.path / "b.feature").write_text(EACH_WAY, encoding="utf-8")
+    result = pytester.runpytest_subprocess(
+        "-p", "trunkproof.plugin", "-p", "no:cacheprovider", "--collect-only", "-q", "b.feature",
+        "-k", "the_way_3_1_leads_to_invoices", timeout=60,
+    )  # fmt: skip
+    result.stdout.fnmatch_lines(["*?3, 1-invoices-English?", "1/15 tests collected*"])
+
+
 def test_a_syntax_error_names_file_and_line(collect) -> None:
     result = collect("Feature: F\n  Scenario: S\n    Given a customer\n    Wenn something\n")
     assert result.ret == 2

@@ -9,19 +9,22 @@ from __future__ import annotations
 import difflib
 import re
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from pytest_bdd import exceptions
 from pytest_bdd.feature import get_feature
 from pytest_bdd.gherkin_parser import get_gherkin_document
-from pytest_bdd.parser import Feature, ScenarioTemplate
-from pytest_bdd.scenario import get_python_name_generator, scenario
+from pytest_bdd.parser import Feature, Scenario, ScenarioTemplate
+from pytest_bdd.scenario import get_python_name_generator, scenario, scenario_wrapper_template_registry
 
 from harness.errors import HarnessMisuse
-from harness.target import Claim
-from scenarios.system import CLAIM_PREFIX
+from harness.target import Claim, load_target
+from scenarios.system import CLAIM_PREFIX, RunTarget, place
+from trunkproof.plugin import generated_examples
+from trunkproof.plugin.live_run import target_names
 from trunkproof.vocabulary import KnownStep, known_steps
 
 CLOSE_ENOUGH = 0.4
@@ -36,6 +39,7 @@ class FeatureFile(pytest.Module):
         problems = [
             *unsound_scenarios(str(self.path)),
             *unknown_claims(feature),
+            *self._fill_generated(feature),
             *undefined_steps(feature, known_steps()),
         ]
         if problems:
@@ -56,6 +60,13 @@ class FeatureFile(pytest.Module):
                     break
         return module
 
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        """The items; ``-k`` finds an example by its scenario's name with the example's values in it."""
+        for item in super().collect():
+            if isinstance(item, pytest.Function):
+                item.extra_keyword_matches.add(keyword(rendered(item).name))
+            yield item
+
     def _parse(self) -> Feature:
         try:
             return get_feature(str(self.path.parent), self.path.name)
@@ -65,6 +76,22 @@ class FeatureFile(pytest.Module):
             ) from None
         except (OSError, UnicodeDecodeError) as unreadable:
             raise self.CollectError(f"{self.path}: cannot be read: {unreadable}") from None
+
+    def _fill_generated(self, feature: Feature) -> list[str]:
+        """Give outlines tagged ``@each.…`` their rows from the target; what is wrong with them, a line each."""
+        tagged = [t for t in feature.scenarios.values() if generated_examples.generated_kind(t, feature)]
+        problems = [problem for template in tagged if (problem := generated_examples.unsound(template, feature))]
+        if problems or not tagged:
+            return problems
+        try:
+            names = target_names(self.config.option.target, self.config.option.twin)
+            targets = [RunTarget(target=load_target(name), shared=None) for name in names]
+        except HarnessMisuse as wrong:
+            return [str(wrong)]
+        for template in tagged:
+            chosen = place(template.tags | feature.tags, targets).target.target
+            generated_examples.fill(template, feature, chosen)
+        return []
 
     def _register_tags(self, feature: Feature) -> None:
         """Every tag is a marker; pytest must know markers before they are used."""
@@ -82,6 +109,22 @@ class FeatureFile(pytest.Module):
         """A feature has no setup_function."""
 
 
+def rendered(item: pytest.Function) -> Scenario:
+    """The scenario of a collected item, with its example's values."""
+    return scenario_wrapper_template_registry[item.obj].render(example_of(item))
+
+
+def example_of(item: pytest.Function) -> dict[str, str]:
+    """The example's values by column; empty when the scenario is no outline."""
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    return cast(dict[str, str], params.get("_pytest_bdd_example", {}))
+
+
+def keyword(name: str) -> str:
+    """A scenario's name as ``-k`` takes it."""
+    return re.sub(r"\W", "", name.replace(" ", "_")).lower()
+
+
 def _first_line(message: str) -> str:
     return message.strip().splitlines()[0] if message.strip() else "unknown error"
 
@@ -91,6 +134,8 @@ def undefined_steps(feature: Feature, known: list[KnownStep]) -> Iterator[str]:
     reported: set[tuple[int, str]] = set()
     for template in feature.scenarios.values():
         for context in _examples(template):
+            if generated_examples.NONE in context.values():
+                continue
             for step in template.render(context).steps:
                 if (step.line_number, step.name) in reported:
                     continue

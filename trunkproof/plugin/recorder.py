@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, time
-from typing import Any, cast
+from typing import Any
 
 import allure
 import pytest
@@ -25,6 +25,7 @@ from scenarios.scene import Scene
 from scenarios.scene_evidence import gather
 from scenarios.system import Placement, RunSettings, require_claims
 from trunkproof.plugin.attachments import attach_evidence
+from trunkproof.plugin.feature_file import example_of, rendered
 from trunkproof.plugin.placing import GROUP, PLACEMENT, tags_of
 
 REQUIREMENT_PREFIX = "req."
@@ -53,10 +54,7 @@ class Recording:
         """The recording of a collected scenario."""
         assert isinstance(item, pytest.Function)
         template = scenario_wrapper_template_registry[item.obj]
-        example: dict[str, str] = {}
-        if hasattr(item, "callspec"):
-            example = cast(dict[str, str], item.callspec.params.get("_pytest_bdd_example", {}))
-        scenario = template.render(example)
+        example, scenario = example_of(item), rendered(item)
         plain = template.name == scenario.name and example
         name = f"{scenario.name} ({', '.join(example.values())})" if plain else scenario.name
         return cls(item, settings, scenario, name)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.errors import HarnessMisuse
 from harness.target import Number, Purpose, Queue, Target
 from simulators.pbx.asterisk.escalation import EscalationFacts, escalation_facts
+from simulators.pbx.asterisk.front_door import FrontDoorFacts, business_number, front_door_facts
 from simulators.pbx.asterisk.language_rules import PrefixRule, prefix_rules
 from simulators.pbx.asterisk.opening_hours import TimeRange, time_ranges
 from simulators.pbx.blocks import Ports
@@ -109,6 +110,7 @@ class Facts:
     agents: AgentsFacts
     queues: list[QueueFacts]
     numbers: list[NumberFacts]
+    ivr: FrontDoorFacts
     unassigned: list[str]
     languages: LanguageFacts
     control: ControlFacts
@@ -172,6 +174,7 @@ def facts_of(
         ),
         queues=[QueueFacts(queue.name, queue.agents, math.ceil(queue.ring_s)) for queue in target.queues],
         numbers=[_number(target, number) for number in target.numbers if number.purpose is not Purpose.UNASSIGNED],
+        ivr=front_door_facts(target),
         unassigned=[n.number.lstrip("+") for n in target.numbers if n.purpose is Purpose.UNASSIGNED],
         languages=LanguageFacts(
             target.languages.default, prefix_rules(target.languages), sorted(target.languages.menu.items())
@@ -211,6 +214,7 @@ def _agent(target: Target, extension: str) -> AgentFacts:
 
 def _account(target: Target, queue: Queue) -> TrunkAccount:
     own = [number.number for number in target.numbers if number.queue == queue.name]
+    own += filter(None, [business_number(target.ivr, queue.name)])
     number = (own or [number.number for number in target.numbers] or [""])[0]
     return TrunkAccount(
         name=f"trunk-{queue.name}",

@@ -51,8 +51,8 @@ class Prompt:
     parts: tuple[Words, ...]
 
 
-def _spoken(language: str, name: str, voice: str, text: str) -> Prompt:
-    return Prompt(f"{language}/{name}.wav", language, (Words(voice, text),))
+def _spoken(language: str, name: str, voice: str, text: str, words_per_minute: int = 155) -> Prompt:
+    return Prompt(f"{language}/{name}.wav", language, (Words(voice, text, words_per_minute),))
 
 
 # Prompts of one language share as few words as their meaning allows: what two have in common cannot tell
@@ -134,6 +134,50 @@ SPOKEN: tuple[Prompt, ...] = (
             Words("en-us+f2", "For English, press one."),
             Words("es+f2", "Para español, marque dos."),
             Words("fr+f2", "Pour le français, tapez trois."),
+        ),
+    ),
+    _spoken("en", "ivr_main", "en-us+f2", "Acme here. Sales one, help two, bills three.", 185),
+    _spoken("en", "ivr_billing", "en-us+f2", "Invoices one, or payments two.", 165),
+    _spoken("en", "ivr_invalid", "en-us+f5", "That key has no meaning right here.", 170),
+    _spoken("en", "ivr_silence", "en-us+f5", "We have heard nothing from you so far.", 175),
+    _spoken("en", "ivr_sales", "en-us+m1", "Who sells machines picks up shortly.", 185),
+    _spoken("en", "ivr_support", "en-us+m3", "A technician will be with you very soon.", 175),
+    _spoken("en", "ivr_invoices", "en-us+m4", "Our bookkeepers look into your invoice.", 175),
+    _spoken("en", "ivr_payments", "en-us+m7", "The cashier takes over from this point.", 175),
+    _spoken("en", "ivr_operator", "en-us+f4", "Here comes a real human being.", 165),
+    _spoken("en", "ivr_after_hours", "en-us+m3", "Nobody works at this time of day.", 165),
+    _spoken("en", "ivr_lunch", "en-us+f3", "We eat. Talk to the machine instead.", 185),
+    _spoken("en", "ivr_holiday", "en-us+m1", "A public holiday. Enjoy it as we do.", 185),
+    _spoken("es", "ivr_main", "es+f2", "Aquí Acme. Ventas uno, ayuda dos, cuentas tres.", 195),
+    _spoken("es", "ivr_billing", "es+f2", "Para facturas uno, para cobros dos.", 170),
+    _spoken("es", "ivr_invalid", "es+f5", "Esa tecla no sirve para nada aquí.", 175),
+    _spoken("es", "ivr_silence", "es+f5", "Todavía no hemos oído nada de su parte.", 175),
+    _spoken("es", "ivr_sales", "es+m1", "Un vendedor de máquinas le saluda ya.", 185),
+    _spoken("es", "ivr_support", "es-419+m3", "La persona técnica estará con usted.", 185),
+    _spoken("es", "ivr_invoices", "es+m4", "Nuestros contables miran ya su factura.", 175),
+    _spoken("es", "ivr_payments", "es-419+m7", "El cajero se ocupa desde este momento.", 175),
+    _spoken("es", "ivr_operator", "es-419+f4", "Ahora mismo viene un ser humano.", 175),
+    _spoken("es", "ivr_after_hours", "es-419+m3", "A estas horas aquí no trabaja nadie.", 165),
+    _spoken("es", "ivr_lunch", "es+f3", "Comemos. Hable mientras con la máquina.", 190),
+    _spoken("es", "ivr_holiday", "es+m1", "Es día festivo. Disfrútelo como nosotros.", 190),
+    _spoken("fr", "ivr_main", "fr+f2", "Ici Acme. Ventes un, aide deux, comptes trois.", 185),
+    _spoken("fr", "ivr_billing", "fr+f2", "Pour factures un, pour paiements deux.", 165),
+    _spoken("fr", "ivr_invalid", "fr+f5", "Désolé, cette touche n'a aucun sens ici.", 165),
+    _spoken("fr", "ivr_silence", "fr+f5", "Nous n'avons encore rien entendu de vous.", 165),
+    _spoken("fr", "ivr_sales", "fr+m1", "Un vendeur de machines vous salue bientôt.", 165),
+    _spoken("fr", "ivr_support", "fr-be+m3", "Notre technicienne arrive dans très peu de temps.", 155),
+    _spoken("fr", "ivr_invoices", "fr+m4", "Nos comptables regardent votre facture.", 185),
+    _spoken("fr", "ivr_payments", "fr-be+m7", "La caissière prend la suite dès maintenant.", 165),
+    _spoken("fr", "ivr_operator", "fr-be+f4", "Voici venir pour vous un être humain.", 170),
+    _spoken("fr", "ivr_after_hours", "fr+m3", "À cette heure personne ne travaille plus.", 155),
+    _spoken("fr", "ivr_lunch", "fr-be+f3", "Nous mangeons. Parlez donc à la machine.", 155),
+    _spoken("fr", "ivr_holiday", "fr+m1", "C'est jour férié. Profitez-en comme nous.", 155),
+    Prompt(
+        "ivr_languages.wav", "",
+        (
+            Words("en-gb+f5", "English one.", 175),
+            Words("es-419+f5", "Español dos.", 175),
+            Words("fr-be+f5", "Français trois.", 175),
         ),
     ),
 )  # fmt: skip

@@ -38,7 +38,7 @@ def install_sounds(target: Target, sounds: Path, music: Path) -> None:
     Raises HarnessMisuse for a prompt that is missing, truncated or not 8000 Hz mono, which is what
     Asterisk reads from ``.wav``.
     """
-    for name in NEEDED:
+    for name in (*NEEDED, *(prompt for prompt, _ in target.ivr.prompts())):
         if not target.prompts.get(name):
             raise HarnessMisuse(f"the reference PBX needs [prompts.{name}]", where=target.name)
     for name, files in target.prompts.items():
