@@ -90,8 +90,8 @@ _PROMPTS = """\
 
 Keys are languages (`en`, `es`, …) or `any`; values are WAV files. Names that scenarios ask for: `greeting`,
 `after_hours`, `no_agent`, `busy`, `not_in_service`, `language_menu`, `order_number`, `digit_0` to `digit_9` (each a
-word of half a second or more), `music`. The reference PBX plays all of them and `voicemail_thanks`, and wants 8000 Hz,
-mono. `site_<name>` is the greeting of a site, by which it is recognised.
+word of half a second or more), `music`, and what `[recordings] notice` names. The reference PBX plays all of them and
+`voicemail_thanks`, and wants 8000 Hz, mono. `site_<name>` is the greeting of a site, by which it is recognised.
 """
 
 

@@ -17,6 +17,7 @@ STEP_MODULES = (
     "steps.dtmf",
     "steps.pbx",
     "steps.platform",
+    "steps.recording",
     "steps.sites",
 )
 """Where the sentences are defined."""

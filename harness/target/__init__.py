@@ -21,6 +21,7 @@ from harness.target.model import (
     find_target,
     load_target,
 )
+from harness.target.recordings import RecordingAccess, RecordingsSection
 from harness.target.sites import Region, RoutingSection, Site
 
 __all__ = [
@@ -36,6 +37,8 @@ __all__ = [
     "PlatformSection",
     "Purpose",
     "Queue",
+    "RecordingAccess",
+    "RecordingsSection",
     "Region",
     "RoutingSection",
     "Site",
