@@ -34,7 +34,10 @@ from simulators.trunk.protocol import CallStarted
 SENTENCE_S = 1.5
 """How much of a sentence the customer says in the middle of a recorded conversation, in s."""
 
-BEACON_AGAIN_S = 1.0
+BEACON_S = 0.4
+"""How long the conversation goes on before the sentence, in s: both have been heard by then."""
+
+BEACON_AGAIN_S = 1.3
 """How long the customer's beacon goes on after the sentence, in s."""
 
 SIDES = ("left", "right")
@@ -95,6 +98,7 @@ def recorded_number(scene: Scene) -> Number:
 def talk_on_record(scene: Scene, customer: Customer, agent: Agent) -> None:
     """Both hear each other; the customer's beacon pauses for a sentence, by which the recording's time is known."""
     hear_each_other(scene, customer, agent)
+    scene.talk_for(BEACON_S)
     customer.says(str(SPEECH["customer"]))
     scene.talk_for(SENTENCE_S)
     customer.plays_beacon()
@@ -374,12 +378,20 @@ def talk_span(scene: Scene, recording: FetchedRecording) -> Span:
 
 def recording_starts_at(scene: Scene, recording: FetchedRecording) -> float:
     """When the recording's first sample was spoken (CLOCK_MONOTONIC, s): the customer's beacon pauses for a sentence,
-    in the recording as in the first agent's ear. Raises Inconclusive when that cannot be found."""
+    in the recording as in the first agent's ear. Raises PbxFault when the recording is too short for that,
+    Inconclusive when the pause cannot be found."""
     if recording.from_at is None:
         ear = min(recording.agents, key=lambda agent: agent.began_at).ear
         ear.samples()
         heard = _pause(ear.beacons().spans(recording.customer.beacon_hz))
         recorded = _pause(recording.heard.of(recording.customer.label).spans)
+        if heard is not None and recorded is None:
+            talked_s = talk_span(scene, recording).seconds
+            if recording.sound.seconds < talked_s - scene.testbed.target.recordings.tolerance_s:
+                raise scene.fault(
+                    f"the recording lasts {recording.sound.seconds:.1f} s, the conversation {talked_s:.1f} s: what is "
+                    "missing cannot even be placed"
+                )
         if heard is None or recorded is None:
             raise Inconclusive("the customer's sentence cannot be found, so the recording's time is not known")
         recording.from_at = ear.started_at + heard.start_s - recorded.start_s
