@@ -75,6 +75,21 @@ Feature: Recording and quality monitoring
     Then there is a recording of the call
     And what is known of the recording is what the trunk saw
 
+  @claims.context_routing
+  Scenario: A call that a link brings straight to an agent is recorded as well
+    Given the support line is open with 2 agents ready
+    And a customer who chats with the second agent
+    When the customer taps a link to call the second agent on the recorded number
+    Then the call is answered
+    And the second agent's phone rings
+    When the second agent answers
+    And the customer and the second agent talk
+    And the customer hangs up
+    Then both sides of the call have ended
+    And there is a recording of the call
+    And both are in the recording from the first second to the last
+    And what is known of the recording is what the trunk saw
+
   Scenario: The recording is for nobody who does not show the token
     Given a recorded conversation that is over
     Then there is a recording of the call

@@ -8,6 +8,7 @@ from pytest_bdd import given, then, when
 
 from harness.errors import NotRun
 from scenarios.conversation import open_line
+from scenarios.escalation import taps_link
 from scenarios.prompts import hears_prompt
 from scenarios.recordings import (
     both_are_in_it,
@@ -42,6 +43,12 @@ def conversation_recorded(scene: Scene) -> None:
 def calls_recorded(scene: Scene, customer: int) -> None:
     """Calls the line's number whose calls are recorded."""
     scene.customer(customer).calls(recorded_number(scene).number)
+
+
+@when(sentence("{customer:Customer} taps a link to call {agent:Agent} on the recorded number"))
+def taps_link_to_recorded(scene: Scene, customer: int, agent: int) -> None:
+    """The customer taps a wa.me/call link to the recorded number that names the agent and the case."""
+    taps_link(scene, scene.customer(customer), scene.named_agent(agent), recorded_number(scene).number)
 
 
 @when(sentence("{customer:Customer} refuses to be recorded"))

@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from harness.target import Claim, Target
+from harness.target import Claim, RecordingsSection, Target
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "targets.md"
 
@@ -85,6 +85,19 @@ any = "sounds/hold.wav"
 This page is written by `python -m trunkproof.docs_targets`.
 """
 
+_RECORDINGS = """\
+What is said of a recording is a JSON object; the HTTP interface lists them as `{"recordings": [...]}`:
+
+```json
+{"id": "1773138603.2", "caller": "+447700900123", "called": "+442079460104", "agents": ["1001"],
+ "queue": "support-a", "wacid": "wacid.HBgM…", "start": "2026-03-10T10:30:10.514+00:00", "duration_s": 3.527,
+ "consent": "agreed", "sha256": "41da2a65…"}
+```
+
+`agents` are extensions in the order in which they took the call, `start` has its time zone, `duration_s` counts from
+the first agent's answer, `sha256` is the WAV's. Other keys are let be; in a directory the file's name is the `id`.
+"""
+
 _PROMPTS = """\
 ## `[prompts.<name>]`
 
@@ -103,6 +116,7 @@ def target_document() -> str:
         if model is not None:
             heading = f"## `[[{name}]]`" if repeated else f"## `[{name}]`"
             parts += [f"{heading}\n", f"{_meaning(model)}\n", _table(model)]
+            parts += [_RECORDINGS] if model is RecordingsSection else []
     parts += [_PROMPTS, "## Claims\n", f"{_meaning(Claim)}\n", "".join(f"- `{claim.value}`\n" for claim in Claim)]
     return "\n".join(parts)
 

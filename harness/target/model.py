@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from harness.target.claims import Claim
 from harness.target.fields import E164, Items, Language, OpeningHours, Secret, Section, WallClock, Zone, require_address
-from harness.target.recordings import RecordingsSection
+from harness.target.recordings import RecordingAccess, RecordingsSection
 from harness.target.sites import RoutingSection, Site
 from harness.toml_file import load_model
 
@@ -245,6 +245,13 @@ class Target(Section):
             for name in names:
                 if name not in known:
                     raise ValueError(f"[routing] {rule} names the site {name!r}, which is not declared")
+        return self
+
+    @model_validator(mode="after")
+    def _recordings_reachable(self) -> Target:
+        recordings = self.recordings
+        if recordings.access is RecordingAccess.HTTP and not recordings.url and self.pbx.adapter == "external":
+            raise ValueError("[recordings] access = \"http\" needs the key 'url'")
         return self
 
     def site(self, name: str) -> Site | None:
