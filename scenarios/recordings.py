@@ -47,6 +47,9 @@ CLOCK_READ_S = 1.0
 
 REFUSED = (401, 403)
 
+AGREED = "agreed"
+"""What a recording says of the consent of a customer who heard the notice and did not refuse."""
+
 
 @dataclass(slots=True)
 class FetchedRecording:
@@ -270,6 +273,7 @@ def facts_match(scene: Scene) -> None:
         "agent": (", ".join(facts.agents), ", ".join(agent.extension for agent in answered)),
         "queue": (facts.queue, scene.line.queue.name),
         "wacid": (facts.wacid, wacid_of(scene, customer)),
+        "consent": (facts.consent, AGREED),
     }
     for what, (said, seen) in wanted.items():
         if said != seen:

@@ -23,7 +23,7 @@ All that trunkproof knows of the phone system under test is in one TOML file. Bu
 your own PBX or SBC:
 
 1. Copy `scenarios/targets/reference.toml` to, say, `my_pbx.toml`. Set `[pbx] adapter = "external"`, `host` and
-   `port`, and remove `provider` and `clock`.
+   `port`, and remove `provider` and `clock`. Say under `[recordings]` how yours are fetched, or remove it.
 2. Tell your PBX about the trunk: allow the addresses of `[trunk] addresses` as a trunk by IP address (or with
    `digest_username` and `digest_password`) and route your numbers from there. The addresses are this machine's
    own; scenarios run side by side need one each.
@@ -95,7 +95,8 @@ What is said of a recording is a JSON object; the HTTP interface lists them as `
 ```
 
 `agents` are extensions in the order in which they took the call, `start` has its time zone, `duration_s` counts from
-the first agent's answer, `sha256` is the WAV's. Other keys are let be; in a directory the file's name is the `id`.
+the first agent's answer, `consent` is `agreed` when the customer heard the notice and did not refuse, `sha256` is the
+WAV's. Other keys are let be; in a directory the file's name is the `id`.
 """
 
 _PROMPTS = """\
