@@ -257,6 +257,11 @@ class Customer:
         self._require_call()
         self._scene.testbed.customers.call(Play(call=self.call, wav=wav, loop=False))
 
+    def plays_beacon(self) -> None:
+        """Go back to the beacon after something was said."""
+        self._require_call()
+        self._scene.testbed.customers.call(Play(call=self.call, wav=str(self._voice)))
+
     def ended(self, within_s: float, after: str = "the other side hung up") -> CallEnded:
         """Wait for the end of the customer's leg; ``after`` what it should have ended. Raises PbxFault."""
         self._require_call()

@@ -39,13 +39,15 @@ def taps_offer(scene: Scene, customer: Customer) -> None:
     customer.calls(scene.business.number, entry=message.id)
 
 
-def taps_link(scene: Scene, customer: Customer, agent: Agent) -> None:
-    """The customer taps a ``wa.me/call`` link that carries where the call belongs."""
+def taps_link(scene: Scene, customer: Customer, agent: Agent, number: str = "") -> None:
+    """The customer taps a ``wa.me/call`` link that carries where the call belongs; ``number`` is the business's that it
+    calls, the one that chats when left out."""
+    number = number or scene.business.number
     scene.business.payload = scene.business.payload_for(agent)
-    link = deep_link(scene.business.number, scene.business.payload, scene.whatsapp.rules)
+    link = deep_link(number, scene.business.payload, scene.whatsapp.rules)
     if not isinstance(link, DeepLink):
         raise HarnessMisuse(f"[escalation]: the payload is not fit for a link: {link.name} {link.says}")
-    customer.calls(scene.business.number, entry=str(link))
+    customer.calls(number, entry=str(link))
 
 
 def only_this_phone_rings(scene: Scene, agent: Agent) -> None:

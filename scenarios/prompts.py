@@ -37,7 +37,7 @@ DIGITS = {digit: f"digit_{digit}" for digit in "0123456789"}
 """Prompts in which a digit is read back."""
 NO_SENTENCES = frozenset({MUSIC, *DIGITS.values()})
 """Prompts that are not looked for when it is asked what was said: music, and words too short for that."""
-FIRST_IN_CALL = frozenset({"greeting", "language_menu"})
+FIRST_IN_CALL = frozenset({"greeting", "language_menu", "recording_notice"})
 
 
 def first_in_call(target: Target) -> frozenset[str]:

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import cycle
 from pathlib import Path
 from time import monotonic, sleep, time
+from typing import TYPE_CHECKING
 
 from harness.audio.beacon import BEACONS_HZ, write_beacon
 from harness.errors import HarnessMisuse, Inconclusive, PbxFault
@@ -30,6 +31,9 @@ from scenarios.whatsapp import WhatsApp
 from simulators.phones.protocol import CallEnded, CallIncoming, CallProgress, Codec, HangUp, MediaActive
 from simulators.trunk.protocol import CallFinished, CallStarted
 
+if TYPE_CHECKING:
+    from scenarios.recordings import FetchedRecording
+
 BEACON_S = 1
 CLEAN_UP_S = 5.0
 
@@ -50,6 +54,7 @@ class Scene:
         self.ways: list[tuple[Customer, Way]] = []
         """Ways through the front door that customers have taken all at once."""
         self.agents: list[Agent] = []
+        self.recordings: list[FetchedRecording] = []
         self.facts: dict[str, object] = {}
         self._line: SupportLine | None = None
         self._front_door: FrontDoor | None = None

@@ -151,7 +151,28 @@ def _media(scene: Scene, directory: Path) -> tuple[list[Clip], list[RtpFigures]]
                             marks=marks,
                         )
                     )
-    return clips, rtp
+    return clips + _recording_clips(scene, directory), rtp
+
+
+def _recording_clips(scene: Scene, directory: Path) -> list[Clip]:
+    """The recordings that the PBX made, as fetched."""
+    clips = []
+    for number, recording in enumerate(scene.recordings, start=1):
+        file = f"recording-{number}.wav"
+        shutil.copyfile(recording.file, directory / file)
+        starts_at = recording.from_at or recording.customer.connected_at() or scene.started_at
+        clips.append(
+            Clip(
+                participant="Recording",
+                call=recording.facts.id,
+                label=_heard_label(recording.marks),
+                file=file,
+                started_at=starts_at,
+                codec="wav",
+                marks=sorted(recording.marks, key=lambda mark: mark.start_s),
+            )
+        )
+    return clips
 
 
 def _heard_label(marks: list[Mark]) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.target import Target, load_target
-from trunkproof.doctor import Check, doctor, exit_code, machine, network, phones, providers, render
+from harness.target import RecordingAccess, RecordingsSection, Target, load_target
+from trunkproof.doctor import Check, doctor, exit_code, machine, network, phones, providers, recordings, render
 
 WELL = Check("this", True, "fine")
 POOR = Check("that", None, "less than could be", "do better")
@@ -144,6 +144,17 @@ def test_a_users_pbx_that_is_not_there_is_a_failure_with_advice():
     check = network.answers_sip(external(port))
     assert check.ok is False
     assert check.advice
+
+
+def test_recordings_that_cannot_be_reached_are_a_warning_with_advice(tmp_path: Path):
+    target = external(5060)
+    assert recordings.recordings_reachable(target.model_copy(update={"recordings": RecordingsSection()})) is None
+    for directory, ok, says in ((tmp_path, True, "0 can be listed at"), (tmp_path / "gone", None, "is not there")):
+        section = RecordingsSection(access=RecordingAccess.DIRECTORY, directory=directory)
+        check = recordings.recordings_reachable(target.model_copy(update={"recordings": section}))
+        assert check is not None and check.ok is ok
+        assert says in check.detail
+        assert bool(check.advice) is (ok is None)
 
 
 def test_only_orphans_of_ours_are_leftovers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

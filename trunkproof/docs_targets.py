@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from harness.target import Claim, Target
+from harness.target import Claim, RecordingsSection, Target
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "targets.md"
 
@@ -24,7 +24,7 @@ All that trunkproof knows of the phone system under test is in one TOML file. Bu
 your own PBX or SBC:
 
 1. Copy `scenarios/targets/reference.toml` to, say, `my_pbx.toml`. Set `[pbx] adapter = "external"`, `host` and
-   `port`, and remove `provider` and `clock`.
+   `port`, and remove `provider` and `clock`. Say under `[recordings]` how yours are fetched, or remove it.
 2. Tell your PBX about the trunk: allow the addresses of `[trunk] addresses` as a trunk by IP address (or with
    `digest_username` and `digest_password`) and route your numbers from there. The addresses are this machine's
    own; scenarios run side by side need one each.
@@ -86,13 +86,28 @@ any = "sounds/hold.wav"
 This page is written by `python -m trunkproof.docs_targets`.
 """
 
+_RECORDINGS = """\
+What is said of a recording is a JSON object; the HTTP interface lists them as `{"recordings": [...]}`:
+
+```json
+{"id": "1773138603.2", "caller": "+447700900123", "called": "+442079460104", "agents": ["1001"],
+ "queue": "support-a", "wacid": "wacid.HBgM…", "start": "2026-03-10T10:30:10.514+00:00", "duration_s": 3.527,
+ "consent": "agreed", "sha256": "41da2a65…"}
+```
+
+`agents` are extensions in the order in which they took the call, `start` has its time zone, `duration_s` counts from
+the first agent's answer, `consent` is `agreed` when the customer heard the notice and did not refuse, `sha256` is the
+WAV's. Other keys are let be; in a directory the file's name is the `id`.
+"""
+
 _PROMPTS = """\
 ## `[prompts.<name>]`
 
 Keys are languages (`en`, `es`, …) or `any`; values are WAV files. Names that scenarios ask for: `greeting`,
 `after_hours`, `no_agent`, `busy`, `not_in_service`, `language_menu`, `order_number`, `digit_0` to `digit_9` (each a
-word of half a second or more), `music`, and those that `[ivr]` names. The reference PBX plays all of them and
-`voicemail_thanks`, and wants 8000 Hz, mono. `site_<name>` is the greeting of a site, by which it is recognised.
+word of half a second or more), `music`, and those that `[ivr]` and `[recordings] notice` name. The reference PBX plays
+all of them and `voicemail_thanks`, and wants 8000 Hz, mono. `site_<name>` is the greeting of a site, by which it is
+recognised.
 """
 
 _FORMS: dict[Any, str] = {list: "[[{}]]", dict: "[{}.<name>]"}
@@ -116,6 +131,8 @@ def _sections(model: type[BaseModel], above: str) -> Iterator[str]:
             yield from (f"## `{heading}`\n", f"{_meaning(inner)}\n")
             if any(_is_key(key, of_inner) for key, of_inner in inner.model_fields.items()):
                 yield _table(inner)
+            if inner is RecordingsSection:
+                yield _RECORDINGS
             yield from _sections(inner, f"{above}{name}.")
 
 

@@ -18,6 +18,7 @@ STEP_MODULES = (
     "steps.ivr",
     "steps.pbx",
     "steps.platform",
+    "steps.recording",
     "steps.sites",
 )
 """Where the sentences are defined."""

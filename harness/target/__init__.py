@@ -22,6 +22,7 @@ from harness.target.model import (
     find_target,
     load_target,
 )
+from harness.target.recordings import RecordingAccess, RecordingsSection
 from harness.target.sites import Region, RoutingSection, Site
 
 __all__ = [
@@ -42,6 +43,8 @@ __all__ = [
     "PlatformSection",
     "Purpose",
     "Queue",
+    "RecordingAccess",
+    "RecordingsSection",
     "Region",
     "RoutingSection",
     "Site",

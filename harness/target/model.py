@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, model_validator
 from harness.target.claims import Claim
 from harness.target.fields import E164, Items, Language, OpeningHours, Secret, Section, WallClock, Zone, require_address
 from harness.target.ivr import IvrSection
+from harness.target.recordings import RecordingAccess, RecordingsSection
 from harness.target.sites import RoutingSection, Site
 from harness.toml_file import load_model
 
@@ -24,6 +25,7 @@ class Purpose(StrEnum):
     CLOSED_DESK = "closed_desk"
     UNASSIGNED = "unassigned"
     CALLBACK = "callback"
+    RECORDED = "recorded"
     ORDER_NUMBER = "order_number"
 
 
@@ -120,8 +122,9 @@ class Number(Section):
     purpose: Purpose
     """``support``: greeting, queue, agent. ``language_menu``: the same behind a menu of languages. ``closed_desk``:
     its hours exclude the time at which you test. ``callback``: customers who are called back come in here, with no
-    greeting. ``order_number``: asks for an order number, ended by ``#``, and reads back the digits that it understood,
-    each with its own prompt (``[prompts.digit_0]`` to ``digit_9``). ``unassigned``: nobody has it."""
+    greeting. ``recorded``: customers are told that the call is recorded, then come into the queue. ``order_number``:
+    asks for an order number, ended by ``#``, and reads back the digits that it understood, each with its own prompt
+    (``[prompts.digit_0]`` to ``digit_9``). ``unassigned``: nobody has it."""
     queue: str = ""
     """Queue that calls to it end in; numbers of one queue are used by one scenario at a time."""
     hours: OpeningHours | None = None
@@ -209,6 +212,7 @@ class Target(Section):
     """``[prompts.<name>]``: the WAV that the PBX plays, byte for byte, by language (``any`` for all)."""
     platform: PlatformSection = PlatformSection()
     escalation: EscalationSection = EscalationSection()
+    recordings: RecordingsSection = RecordingsSection()
     deadlines: DeadlinesSection = DeadlinesSection()
 
     @model_validator(mode="after")
@@ -261,6 +265,12 @@ class Target(Section):
         """All numbers that customers can call (E.164)."""
         return [*(number.number for number in self.numbers), *(line.number for line in self.ivr.lines)]
 
+    def _recordings_reachable(self) -> Target:
+        recordings = self.recordings
+        if recordings.access is RecordingAccess.HTTP and not recordings.url and self.pbx.adapter == "external":
+            raise ValueError("[recordings] access = \"http\" needs the key 'url'")
+        return self
+
     def site(self, name: str) -> Site | None:
         """The site called ``name``, None when there is none."""
         return next((site for site in self.sites if site.name == name), None)
@@ -310,7 +320,7 @@ def find_target(name_or_path: str) -> Path:
 def load_target(name_or_path: str) -> Target:
     """Read a target. Raises HarnessMisuse with file, line, key and the nearest known key.
 
-    Paths of prompts are relative to the file.
+    Paths of prompts and recordings are relative to the file.
     """
     path = find_target(name_or_path)
     target = load_model(path, Target)
@@ -318,4 +328,7 @@ def load_target(name_or_path: str) -> Target:
         name: {language: path.parent / file for language, file in files.items()}
         for name, files in target.prompts.items()
     }
-    return target.model_copy(update={"prompts": prompts})
+    recordings = target.recordings
+    if recordings.directory is not None:
+        recordings = recordings.model_copy(update={"directory": path.parent / recordings.directory.expanduser()})
+    return target.model_copy(update={"prompts": prompts, "recordings": recordings})

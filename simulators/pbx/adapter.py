@@ -78,9 +78,6 @@ class PbxAdapter(Protocol):
     def voicemail_messages(self, number: str) -> Sequence[Path] | None:
         """Audio files of the messages left for a number of the target, oldest first."""
 
-    def recordings(self) -> Sequence[Path] | None:
-        """Audio files of call recordings, oldest first."""
-
     def agent_available(self, extension: str) -> bool | None:
         """Whether an agent is logged in and free to take a call, as the PBX itself sees it."""
 

@@ -24,11 +24,13 @@ PSTN_HOST = 30
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the PBX listens on at its address: SIP on UDP and TCP, its manager interface on TCP."""
+    """What the PBX listens on at its address: SIP on UDP and TCP, its manager interface and its archive of
+    recordings on TCP."""
 
     sip: int
     http: int
     ami: int
+    archive: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ def _port_of_host_in_use(host: str, ports: Ports) -> str:
         (socket.SOCK_STREAM, ports.sip),
         (socket.SOCK_STREAM, ports.http),
         (socket.SOCK_STREAM, ports.ami),
+        (socket.SOCK_STREAM, ports.archive),
     ]
     for kind, port in wanted:
         with closing(socket.socket(socket.AF_INET, kind)) as trial:

@@ -18,13 +18,13 @@ from simulators.pbx.instance import Instance
 from simulators.pbx.kamailio.server import write_sbc
 from simulators.pbx.providers.compose_file import SBC_SERVICE, SERVICE
 from simulators.pbx.providers.debian import DOCUMENTATION, OPUS_MODULES
-from simulators.pbx.reference import CONTROL_USER, with_passwords, with_registrar, write_instance
+from simulators.pbx.reference import CONTROL_USER, with_addresses, with_passwords, write_instance
 from simulators.pbx.site_target import site_target
 
 
 def write(directory: Path, target_name: str) -> str:
     """Write everything to ``directory`` and return what to do with it. Raises HarnessMisuse."""
-    target = with_registrar(with_passwords(load_target(target_name)))
+    target = with_addresses(with_passwords(load_target(target_name)))
     if directory.exists() and any(directory.iterdir()):
         raise HarnessMisuse("is not empty", where=directory, suggestion="name a directory to be made")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -34,9 +34,6 @@ class ExternalPbx:
     def voicemail_messages(self, number: str) -> Sequence[Path] | None:
         return None
 
-    def recordings(self) -> Sequence[Path] | None:
-        return None
-
     def agent_available(self, extension: str) -> bool | None:
         return None
 

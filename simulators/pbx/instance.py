@@ -16,7 +16,7 @@ ALIVE = "alive.lock"
 """Held by the run for as long as the instance is in use; the kernel lets go of it when the run dies."""
 
 _KEPT_TEXT = ("etc", "log")
-_KEPT_SOUND = "spool"
+_KEPT_SOUND = ("spool", "archive")
 _STARS = b"****"
 
 
@@ -53,6 +53,11 @@ class Layout:
     @property
     def recordings(self) -> PurePosixPath:
         return self.spool / "recordings"
+
+    @property
+    def archive(self) -> PurePosixPath:
+        """Where the archive keeps what was recorded."""
+        return self.home / "archive"
 
     @property
     def voicemail(self) -> PurePosixPath:
@@ -125,8 +130,9 @@ class Instance:
             kept = directory / file.relative_to(self.path)
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_bytes(text)
-        if (self.path / _KEPT_SOUND).is_dir():
-            shutil.copytree(self.path / _KEPT_SOUND, directory / _KEPT_SOUND, dirs_exist_ok=True)
+        for name in _KEPT_SOUND:
+            if (self.path / name).is_dir():
+                shutil.copytree(self.path / name, directory / name, dirs_exist_ok=True)
 
     def remove(self) -> None:
         """Delete the directory and let go of it. Safe to call twice."""

@@ -12,8 +12,9 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from harness.errors import HarnessMisuse
-from harness.target import Claim, Target
+from harness.target import Claim, RecordingAccess, Target
 from simulators.pbx.adapter import RunningPbx
+from simulators.pbx.archive.beside import archive_url
 from simulators.pbx.asterisk.configuration import render
 from simulators.pbx.asterisk.facts import AMI_PORT, HTTP_PORT, facts_of, ports_of
 from simulators.pbx.asterisk.server import AsteriskServer
@@ -132,7 +133,7 @@ class _Start:
             raise
 
     def _pbx(self) -> ReferencePbx:
-        target = with_registrar(with_passwords(self.block.target))
+        target = with_addresses(with_passwords(self.block.target))
         if target.pbx.clock is not None and not self.provider.can_fake_clock():
             self._note("the PBX runs by the real clock: this machine's Asterisk has no libfaketime")
         if target != self.block.target and target.pbx.host != self.block.target.pbx.host:
@@ -228,9 +229,13 @@ class _Start:
         held = {
             secret.get_secret_value()
             for server in self.servers.values()
-            for secret in (server.running.target.agents.password, server.running.target.trunk.digest_password)
+            for secret in _secrets_of(server.running.target)
         }
         return (self.control.password, *sorted(held - {""}))
+
+
+def _secrets_of(target: Target) -> tuple[SecretStr, ...]:
+    return (target.agents.password, target.trunk.digest_password, target.recordings.token)
 
 
 def _bring_up(servers: Sequence[Server]) -> None:
@@ -277,19 +282,21 @@ def write_instance(
 
 
 def with_passwords(target: Target) -> Target:
-    """The target with new passwords where it wants them generated."""
-    agents, trunk = target.agents, target.trunk
+    """The target with new passwords, and a new token, where it wants them generated."""
+    agents, trunk, recordings = target.agents, target.trunk, target.recordings
     return target.model_copy(
         update={
             "trunk": trunk.model_copy(update={"digest_password": _new_if_generated(trunk.digest_password)}),
             "agents": agents.model_copy(update={"password": _new_if_generated(agents.password)}),
+            "recordings": recordings.model_copy(update={"token": _new_if_generated(recordings.token)}),
         }
     )
 
 
-def with_registrar(target: Target) -> Target:
-    """The target with the registrar's address filled in."""
-    agents = target.agents
+def with_addresses(target: Target) -> Target:
+    """The target with the registrar's and the archive's address filled in."""
+    agents, recordings = target.agents, target.recordings
+    url = archive_url(target) if recordings.access is RecordingAccess.HTTP else ""
     return target.model_copy(
         update={
             "agents": agents.model_copy(
@@ -298,6 +305,7 @@ def with_registrar(target: Target) -> Target:
                     "domain": agents.domain or target.pbx.host,
                 }
             ),
+            "recordings": recordings.model_copy(update={"url": recordings.url or url}),
         }
     )
 

@@ -41,6 +41,11 @@ def test_the_built_in_target_is_complete() -> None:
         ('password = "generated"', 'password = "env:NO_SUCH_VARIABLE_HERE"', r"NO_SUCH_VARIABLE_HERE is not set"),
         ('"1001-1010", "1101', '"1010-1001", "1101', r"x\.toml:\d+: 'agents\.extensions'"),
         ('host = "127.0.0.10"', "", r"x\.toml:\d+: the key 'pbx\.host' is missing"),
+        ("retention_days = 30", "retention_days = 0", r"x\.toml:\d+: 'recordings\.retention_days'"),
+        ('refuse_digit = "9"', 'refuse_digit = "99"', r"x\.toml:\d+: 'recordings\.refuse_digit'"),
+        ('access = "http"', 'access = "directory"', r"x\.toml:\d+: 'recordings': .*needs the key 'directory'"),
+        ('access = "http"', 'access = "ftp"', r"x\.toml:\d+: 'recordings\.access'.*'http'"),
+        ('adapter = "asterisk-reference"', "", r"x\.toml: \[recordings\] access = \"http\" needs the key 'url'"),
         ("[pbx]", "[pbx", r"x\.toml: not valid TOML: .*line \d+"),
     ],
 )

@@ -65,6 +65,7 @@ def test_a_pbx_that_cannot_be_reached(tmp_path: Path) -> None:
     path = target_file(
         tmp_path,
         ('adapter = "asterisk-reference"', 'adapter = "external"'),
+        ('access = "http"', 'access = "none"'),
         ('host = "127.0.0.10"', 'host = "127.0.77.10"'),
         *trunk_at("127.0.77.20"),
         ('password = "generated"', 'password = "anything"'),
@@ -83,6 +84,7 @@ def test_a_port_in_use(tmp_path: Path) -> None:
     path = target_file(
         tmp_path,
         ('adapter = "asterisk-reference"', 'adapter = "external"'),
+        ('access = "http"', 'access = "none"'),
         *trunk_at("127.0.78.20"),
         ('password = "generated"', 'password = "anything"'),
     )

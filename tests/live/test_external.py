@@ -28,6 +28,7 @@ def external(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         for good, bad in (
             ('adapter = "asterisk-reference"', 'adapter = "external"'),
             ('provider = "auto"\n', ""),
+            ('access = "http"', 'access = "none"'),
             ("127.0.0.", f"{block}."),
             ('password = "generated"', f'password = "env:{PASSWORD_VARIABLE}"'),
             ('hours = "Mon-Fri 08:00-18:00"', ""),

@@ -146,18 +146,14 @@ def test_silence_is_inconclusive_in_one_line():
         Manager("http://127.0.14.9:1/", "u", "p").action("Ping")
 
 
-def test_files_of_messages_and_recordings(monkeypatch, tmp_path):
+def test_files_of_messages(monkeypatch, tmp_path):
     inbox = tmp_path / "spool" / "voicemail" / "default" / "442079460100" / "INBOX"
-    recordings = tmp_path / "spool" / "recordings" / "442079460100"
-    for directory in (inbox, recordings):
-        directory.mkdir(parents=True)
+    inbox.mkdir(parents=True)
     for name in ("msg0001.wav", "msg0000.wav", "msg0000.txt"):
         (inbox / name).touch()
-    (recordings / "1.wav").touch()
     pbx = adapter(monkeypatch, {}, tmp_path)
     assert [path.name for path in pbx.voicemail_messages("+442079460100")] == ["msg0000.wav", "msg0001.wav"]
     assert pbx.voicemail_messages("+442079460101") == []
-    assert [path.name for path in pbx.recordings()] == ["1.wav"]
 
 
 @given(st.text())

@@ -10,7 +10,7 @@ from harness.errors import HarnessMisuse, Inconclusive
 from harness.target import Target, load_target
 from simulators.pbx.blocks import Ports, relocate, take_block
 
-PORTS = Ports(sip=5060, http=8088, ami=5038)
+PORTS = Ports(sip=5060, http=8088, ami=5038, archive=8090)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_a_program_on_all_addresses_is_the_likely_culprit(target: Target, tmp_pa
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as other:
         other.bind(("0.0.0.0", 0))
         other.listen()
-        ports = Ports(sip=PORTS.sip, http=other.getsockname()[1], ami=PORTS.ami)
+        ports = Ports(sip=PORTS.sip, http=other.getsockname()[1], ami=PORTS.ami, archive=PORTS.archive)
         with pytest.raises(Inconclusive, match=r"listens there on all addresses"):
             take_block(target, tmp_path, ports)
 

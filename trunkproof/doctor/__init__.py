@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bootstrap import rootfs
 from harness.target import Target
-from trunkproof.doctor import machine, network, phones, providers
+from trunkproof.doctor import machine, network, phones, providers, recordings
 from trunkproof.doctor.check import Check
 
 _MARKS = {True: ("ok", "green"), None: ("warn", "yellow"), False: ("FAIL", "bold red")}
@@ -50,6 +50,8 @@ def doctor(target: Target | None = None, *, bindings: Iterable[network.Binding] 
         checks.append(free)
     if external and target is not None:
         checks.append(network.answers_sip(target))
+        stored = recordings.recordings_reachable(target)
+        checks += [stored] if stored is not None else []
     return checks
 
 

@@ -187,7 +187,7 @@ class LiveRun:
     def _secrets(self) -> list[str]:
         """Words that must not appear in any report."""
         targets = [planned.target for planned in self._targets]
-        held = [secret for t in targets for secret in (t.agents.password, t.trunk.digest_password)]
+        held = [s for t in targets for s in (t.agents.password, t.trunk.digest_password, t.recordings.token)]
         return [secret.get_secret_value() for secret in held if secret.get_secret_value()]
 
     def _stop(self) -> None:

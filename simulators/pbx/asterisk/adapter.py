@@ -1,4 +1,4 @@
-"""The reference PBX seen from inside: channels, queues, clock, messages, recordings."""
+"""The reference PBX seen from inside: channels, queues, clock, messages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ class AsteriskPbx:
         self._target = running.target
         self._manager = Manager(running.control_url, running.control_user, running.control_password)
         spool = Layout(PurePosixPath(running.directory))
-        self._recordings = Path(spool.recordings)
         self._voicemail = Path(spool.voicemail)
         self._own = running.own
         self._clock = ClockFile(Path(spool.clock))
@@ -95,10 +94,6 @@ class AsteriskPbx:
     def voicemail_messages(self, number: str) -> Sequence[Path] | None:
         """Messages left for a number; they have a file of their own number each."""
         return sorted((self._voicemail / number.lstrip("+") / "INBOX").glob("msg*.wav"))
-
-    def recordings(self) -> Sequence[Path] | None:
-        """Recordings of conversations with agents, of all numbers."""
-        return sorted(self._recordings.glob("*/*.wav"), key=lambda path: (path.stat().st_mtime, path.name))
 
     def agent_available(self, extension: str) -> bool | None:
         """Whether the agent's presence is idle (registered, no call, not ringing) and no queue has them paused.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.errors import HarnessMisuse
 from harness.target import Number, Purpose, Queue, Target
+from simulators.pbx.archive.beside import PORT as ARCHIVE_PORT
 from simulators.pbx.asterisk.escalation import EscalationFacts, escalation_facts
 from simulators.pbx.asterisk.front_door import FrontDoorFacts, business_number, front_door_facts
 from simulators.pbx.asterisk.language_rules import PrefixRule, prefix_rules
@@ -23,7 +24,12 @@ SIP_PORT = 5060
 HTTP_PORT = 8088
 AMI_PORT = 5038
 
-_WAYS = {Purpose.LANGUAGE_MENU: "menu", Purpose.CALLBACK: "queue", Purpose.ORDER_NUMBER: "order"}
+_WAYS = {
+    Purpose.LANGUAGE_MENU: "menu",
+    Purpose.CALLBACK: "queue",
+    Purpose.RECORDED: "queue",
+    Purpose.ORDER_NUMBER: "order",
+}
 
 # What may stand in Asterisk's configuration without a meaning of its own.
 _PLAIN = re.compile(r"^[A-Za-z0-9_.-]+$")
@@ -32,7 +38,7 @@ _PLAIN = re.compile(r"^[A-Za-z0-9_.-]+$")
 @dataclass(frozen=True, slots=True)
 class NumberFacts:
     """A number that the support centre answers. ``way`` is the part of the dialplan where its calls go on,
-    ``hours`` None when it is always open."""
+    ``hours`` None when it is always open, ``recorded`` whether its calls are, unless the customer refuses."""
 
     digits: str
     queue: str
@@ -40,6 +46,7 @@ class NumberFacts:
     hours: list[TimeRange] | None
     max_wait_s: int
     ring_s: int
+    recorded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,16 @@ class LanguageFacts:
     default: str
     prefixes: list[PrefixRule]
     menu: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFacts:
+    """The announcement before a recorded call, the key that refuses (empty: no key does), and how long recordings are
+    kept."""
+
+    notice: str
+    refuse_digit: str
+    retention_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +130,7 @@ class Facts:
     ivr: FrontDoorFacts
     unassigned: list[str]
     languages: LanguageFacts
+    recordings: RecordingFacts
     control: ControlFacts
     voicemail_pin: str
     opus_modules: list[str]
@@ -128,7 +146,7 @@ class Facts:
 
 def ports_of(target: Target) -> Ports:
     """What the reference PBX will listen on."""
-    return Ports(sip=target.pbx.port, http=HTTP_PORT, ami=AMI_PORT)
+    return Ports(sip=target.pbx.port, http=HTTP_PORT, ami=AMI_PORT, archive=ARCHIVE_PORT)
 
 
 def facts_of(
@@ -145,6 +163,7 @@ def facts_of(
     for kind, names in (
         ("[agents] extensions", target.agents.extensions),
         ("[[queues]] name", [queue.name for queue in target.queues]),
+        ("[recordings] notice", [target.recordings.notice]),
     ):
         for name in names:
             if not _PLAIN.match(name):
@@ -179,6 +198,9 @@ def facts_of(
         languages=LanguageFacts(
             target.languages.default, prefix_rules(target.languages), sorted(target.languages.menu.items())
         ),
+        recordings=RecordingFacts(
+            target.recordings.notice, target.recordings.refuse_digit, target.recordings.retention_days
+        ),
         control=control,
         voicemail_pin=voicemail_pin,
         opus_modules=opus_modules,
@@ -200,6 +222,7 @@ def _number(target: Target, number: Number) -> NumberFacts:
         hours=None if number.hours is None or number.purpose is Purpose.CALLBACK else time_ranges(number.hours),
         max_wait_s=math.ceil(queue.max_wait_s),
         ring_s=math.ceil(queue.ring_s),
+        recorded=number.purpose is Purpose.RECORDED,
     )
 
 

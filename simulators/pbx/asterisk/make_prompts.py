@@ -119,6 +119,18 @@ SPOKEN: tuple[Prompt, ...] = (
     _spoken(
         "fr", "voicemail_thanks", "fr-be+m7", "C'est enregistré. Vous aurez une réponse demain. Au revoir."
     ),
+    _spoken(
+        "en", "recording_notice", "en-us+f5",
+        "This conversation gets recorded. Press nine if you do not agree.",
+    ),
+    _spoken(
+        "es", "recording_notice", "es+f5",
+        "Vamos a grabar la conversación. Si se opone, pulse el nueve.",
+    ),
+    _spoken(
+        "fr", "recording_notice", "fr+f5",
+        "Cet entretien sera enregistré. Si vous refusez, appuyez sur neuf.",
+    ),
     _spoken("en", "order_number", "en-us+f2", "Key in your order number, followed by the pound sign."),
     *(
         Prompt(f"en/digit_{digit}.wav", "en", (Words("en-us+f2", word, DIGIT_WORDS_PER_MINUTE),))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.audio.wav import read_reference
 from harness.errors import HarnessMisuse
-from harness.target import Target
+from harness.target import Purpose, Target
 
 MUSIC = "music"
 NEEDED = (
@@ -38,7 +38,9 @@ def install_sounds(target: Target, sounds: Path, music: Path) -> None:
     Raises HarnessMisuse for a prompt that is missing, truncated or not 8000 Hz mono, which is what
     Asterisk reads from ``.wav``.
     """
-    for name in (*NEEDED, *(prompt for prompt, _ in target.ivr.prompts())):
+    recorded = any(number.purpose is Purpose.RECORDED for number in target.numbers)
+    notice = [target.recordings.notice] if recorded else []
+    for name in (*NEEDED, *notice, *(prompt for prompt, _ in target.ivr.prompts())):
         if not target.prompts.get(name):
             raise HarnessMisuse(f"the reference PBX needs [prompts.{name}]", where=target.name)
     for name, files in target.prompts.items():

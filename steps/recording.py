@@ -1,0 +1,138 @@
+"""Sentences about recordings of calls: who is told, what is in them, who may have them and for how long."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pytest_bdd import given, then, when
+
+from harness.errors import NotRun
+from scenarios.conversation import open_line
+from scenarios.escalation import taps_link
+from scenarios.prompts import hears_prompt
+from scenarios.recordings import (
+    both_are_in_it,
+    channels_are_right,
+    facts_match,
+    is_gone,
+    move_clock_to_deletion,
+    no_recording,
+    notice_came_first,
+    recorded_conversation,
+    recorded_number,
+    recording_is_there,
+    still_there,
+    talk_on_record,
+    unreadable_without_token,
+)
+from scenarios.scene import Scene
+from steps.words import sentence
+
+A_DAY = timedelta(days=1)
+AN_HOUR = timedelta(hours=1)
+
+
+@given("a recorded conversation that is over")
+def conversation_recorded(scene: Scene) -> None:
+    """A customer called the recorded number, an agent answered, they talked, and the customer hung up."""
+    open_line(scene, 1)
+    recorded_conversation(scene, scene.add_customer(country="GB"))
+
+
+@when(sentence("{customer:Customer} calls the recorded number"))
+def calls_recorded(scene: Scene, customer: int) -> None:
+    """Calls the line's number whose calls are recorded."""
+    scene.customer(customer).calls(recorded_number(scene).number)
+
+
+@when(sentence("{customer:Customer} taps a link to call {agent:Agent} on the recorded number"))
+def taps_link_to_recorded(scene: Scene, customer: int, agent: int) -> None:
+    """The customer taps a wa.me/call link to the recorded number that names the agent and the case."""
+    taps_link(scene, scene.customer(customer), scene.named_agent(agent), recorded_number(scene).number)
+
+
+@when(sentence("{customer:Customer} refuses to be recorded"))
+def refuses(scene: Scene, customer: int) -> None:
+    """Presses the key that the target's ``refuse_digit`` declares."""
+    digit = scene.testbed.target.recordings.refuse_digit
+    if not digit:
+        raise NotRun("with this target nobody can refuse to be recorded")
+    scene.customer(customer).presses(digit)
+
+
+@when(sentence("{customer:Customer} and {agent:Agent} talk"))
+def they_talk(scene: Scene, customer: int, agent: int) -> None:
+    """For some seconds each hears the other; the customer says a sentence in between."""
+    talk_on_record(scene, scene.customer(customer), scene.agent(agent))
+
+
+@when("the recording has a day left")
+def a_day_left(scene: Scene) -> None:
+    """The PBX's clock moves to one day before the recording has to be deleted."""
+    move_clock_to_deletion(scene, A_DAY)
+
+
+@when("the recording's time is over")
+def time_is_over(scene: Scene) -> None:
+    """The PBX's clock moves to one hour after the recording's last."""
+    move_clock_to_deletion(scene, -AN_HOUR)
+
+
+@then(sentence("{customer:Customer} hears the recording notice in {language:Language}"))
+def hears_notice(scene: Scene, customer: int, language: str) -> None:
+    """The announcement that the call is recorded, whole, recognised against the PBX's own file."""
+    hears_prompt(scene, scene.customer(customer), scene.testbed.target.recordings.notice, language)
+
+
+@then("there is a recording of the call")
+def recording_there(scene: Scene) -> None:
+    """It can be fetched as the target declares, in time, and is what its digest says."""
+    recording_is_there(scene, scene.last_customer)
+
+
+@then("there is no recording of the call")
+def recording_not_there(scene: Scene) -> None:
+    """None appears while one would have to."""
+    no_recording(scene, scene.last_customer)
+
+
+@then("both are in the recording from the first second to the last")
+def whole_recording(scene: Scene) -> None:
+    """Each voice is in it from the agent's answer to the end, as the agent's phone saw both, without a hole."""
+    both_are_in_it(scene)
+
+
+@then("each is on their own channel of the recording and nowhere else")
+def own_channels(scene: Scene) -> None:
+    """The customer is on the channel that the target declares, agents on the other; nothing leaks."""
+    channels_are_right(scene)
+
+
+@then(sentence("nothing is recorded before the end of the notice in {language:Language}"))
+def notice_first(scene: Scene, language: str) -> None:
+    """The whole notice was at the customer's ear before the first word that the recording holds."""
+    notice_came_first(scene, language)
+
+
+@then("what is known of the recording is what the trunk saw")
+def facts_are_right(scene: Scene) -> None:
+    """Numbers, agent, queue and wacid; start by the PBX's clock and length within the target's ``tolerance_s``."""
+    facts_match(scene)
+
+
+@then("nobody can read the recording without the token")
+def token_needed(scene: Scene) -> None:
+    """List, facts and sound are refused (401 or 403) to who shows no token or a wrong one."""
+    unreadable_without_token(scene)
+
+
+@then("the recording is still there")
+def recording_stays(scene: Scene) -> None:
+    """It does not go away while it would have to, were its time over."""
+    still_there(scene)
+
+
+@then("the recording is gone")
+def recording_gone(scene: Scene) -> None:
+    """Facts and sound are deleted in time."""
+    is_gone(scene)
