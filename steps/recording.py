@@ -9,6 +9,7 @@ from pytest_bdd import given, then, when
 from harness.errors import NotRun
 from scenarios.conversation import open_line
 from scenarios.prompts import hears_prompt
+from scenarios.recording_session import session_is_sound, voices_are_theirs
 from scenarios.recordings import (
     both_are_in_it,
     channels_are_right,
@@ -129,3 +130,15 @@ def recording_stays(scene: Scene) -> None:
 def recording_gone(scene: Scene) -> None:
     """Facts and sound are deleted in time."""
     is_gone(scene)
+
+
+@then("the recording session is as SIPREC demands")
+def siprec_session(scene: Scene) -> None:
+    """INVITE, offer, metadata and RTP were as RFC 7866 and RFC 7865 have them; not run unless recordings come so."""
+    session_is_sound(scene)
+
+
+@then("the metadata names whoever speaks in each stream")
+def siprec_voices(scene: Scene) -> None:
+    """Each voice is heard in the stream that the metadata says its speaker sends (RFC 7865)."""
+    voices_are_theirs(scene)
