@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from harness.sip.message import SipMessage, parameter
 from harness.trace import decode_octets
 from simulators.trunk.header_rules import fill
-from simulators.trunk.message import SipMessage, parameter
 from simulators.trunk.profile import Profile
 
 _ALLOW_IN_RESPONSES_TO = frozenset({"INVITE", "OPTIONS"})

@@ -17,10 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
-from harness.trace import SipTraceEntry, SipTraceWriter, decode_octets
-from simulators.trunk.dress import change_sdp, dress, dress_for_customer
-from simulators.trunk.header_rules import HeaderRule, RuleDirection, apply_rules
-from simulators.trunk.message import (
+from harness.sip.message import (
     MalformedMessageError,
     SipMessage,
     answer_to,
@@ -29,6 +26,9 @@ from simulators.trunk.message import (
     parse,
     salvage,
 )
+from harness.trace import SipTraceEntry, SipTraceWriter, decode_octets
+from simulators.trunk.dress import change_sdp, dress, dress_for_customer
+from simulators.trunk.header_rules import HeaderRule, RuleDirection, apply_rules
 from simulators.trunk.profile import Profile
 from simulators.trunk.protocol import Leg
 from simulators.trunk.reasons import reason_of

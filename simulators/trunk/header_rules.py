@@ -10,8 +10,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from harness.sip.message import SipMessage, canonical
 from harness.toml_file import parse_model
-from simulators.trunk.message import SipMessage, canonical
 
 PLACEHOLDERS = {
     "address": "the trunk's own IP address",

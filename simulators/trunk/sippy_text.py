@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sippy.SipAddress
 
-from simulators.trunk.message import SipMessage
+from harness.sip.message import SipMessage
 
 _SEPARATORS = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _OCTETS = range(0x80, 0x100)

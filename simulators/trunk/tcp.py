@@ -6,7 +6,7 @@ import asyncio
 import logging
 from time import monotonic
 
-from simulators.trunk.framing import FramingError, StreamFramer
+from harness.sip.framing import FramingError, StreamFramer
 from simulators.trunk.wire import Address, Wire, WireListener
 
 CONNECT_DEADLINE_S = 4.0

@@ -15,6 +15,7 @@ import numpy as np
 from harness.audio.wav import GrowingWav
 from harness.messages import Event
 from harness.process import Simulator
+from harness.sip.message import SipMessage
 from harness.target import Target, load_target
 from simulators.pbx import reference
 from simulators.pbx.adapters import adapter_for
@@ -35,7 +36,6 @@ from simulators.phones.protocol import (
     SwitchOff,
     SwitchOn,
 )
-from simulators.trunk.message import SipMessage
 from tests.trunk.sip_peer import SipPeer
 
 _BENIGN = re.compile(r"Session already DISCONNECTED")

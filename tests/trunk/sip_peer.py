@@ -8,8 +8,8 @@ import socket
 from collections.abc import Callable
 from time import monotonic
 
-from simulators.trunk.framing import StreamFramer
-from simulators.trunk.message import SipMessage, parse
+from harness.sip.framing import StreamFramer
+from harness.sip.message import SipMessage, parse
 
 DEADLINE_S = 4.0
 

@@ -6,7 +6,7 @@ import pytest
 from sip_peer import ANSWER_SDP, SDP
 from trunk_rig import BUSINESS, CUSTOMER, RigMaker, connect, place
 
-from simulators.trunk.message import SipMessage
+from harness.sip.message import SipMessage
 from simulators.trunk.protocol import Leg, OpenCalls, SetHeaderRules
 
 OTHER_SDP = ANSWER_SDP.replace("41000", "45000")

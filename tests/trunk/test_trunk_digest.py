@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sip_peer import SipPeer
 from trunk_rig import BUSINESS, CUSTOMER, Rig, RigMaker
 
+from harness.sip.message import SipMessage
 from simulators.trunk.digest import (
     URI_MISMATCH,
     Challenger,
@@ -17,7 +18,6 @@ from simulators.trunk.digest import (
     parse_parameters,
     response_of,
 )
-from simulators.trunk.message import SipMessage
 from simulators.trunk.protocol import CallStarted, Refused
 
 USER = BUSINESS.removeprefix("+")

@@ -8,7 +8,7 @@ from sip_peer import ANSWER_SDP, SDP
 from trunk_rig import BUSINESS, CUSTOMER, Rig, RigMaker
 
 from harness.call_policy import CallEndOrdered, CallOrdered, CallStep, Direction
-from simulators.trunk.message import SipMessage
+from harness.sip.message import SipMessage
 from simulators.trunk.protocol import CallFinished, CallStarted, CustomerOffline, CustomerOnline, Leg, OpenCalls
 
 CALL = "wacid.ordered"

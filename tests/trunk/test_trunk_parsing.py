@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sip_peer import SDP
 
+from harness.sip.framing import FramingError, StreamFramer
+from harness.sip.message import MalformedMessageError, SipMessage, check_headers, parameter, parse, salvage
 from harness.wacid import make_wacid
-from simulators.trunk.framing import FramingError, StreamFramer
-from simulators.trunk.message import MalformedMessageError, SipMessage, check_headers, parameter, parse, salvage
 from simulators.trunk.numbers import NumberFormat, formatted, in_e164, spellings
 from simulators.trunk.sdp import (
     MediaPlace,

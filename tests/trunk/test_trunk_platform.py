@@ -9,7 +9,7 @@ from trunk_rig import BUSINESS, CUSTOMER, Rig, RigMaker, place
 
 from harness.call_policy import CallAsked, CallDecided, CallMoved, CallStep, Direction, Message
 from harness.process import SimulatorRefused
-from simulators.trunk.message import SipMessage
+from harness.sip.message import SipMessage
 from simulators.trunk.protocol import (
     ENTRY_HEADER,
     CallStarted,

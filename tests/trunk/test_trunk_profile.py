@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from trunk_rig import changed
 
 from harness.errors import HarnessMisuse
+from harness.sip.message import SipMessage
 from simulators.trunk.dress import supported_tags
 from simulators.trunk.header_rules import PLACEHOLDERS, RuleDirection, apply_rules, fill, parse_rules
-from simulators.trunk.message import SipMessage
 from simulators.trunk.profile import BUILT_IN, Profile, built_in_profiles, find_profile, load_profile
 from simulators.trunk.profile_docs import DOCUMENT, profile_document
 

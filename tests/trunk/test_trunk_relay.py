@@ -15,7 +15,7 @@ from test_relay_rules import digits_of, ends, stream
 from trunk_rig import BUSINESS, CUSTOMER, PBX, PHONE, TRUNK, Rig, RigMaker
 
 from harness.process import SimulatorRefused
-from simulators.trunk.message import SipMessage
+from harness.sip.message import SipMessage
 from simulators.trunk.protocol import (
     CallStarted,
     CountMedia,

@@ -10,8 +10,8 @@ from sip_peer import ANSWER_SDP, SipPeer, TcpPeer
 
 from harness.messages import Event
 from harness.process import Simulator
+from harness.sip.message import SipMessage
 from harness.trace import SipTraceEntry, read_trace
-from simulators.trunk.message import SipMessage
 from simulators.trunk.profile import BUILT_IN
 from simulators.trunk.protocol import (
     CallFinished,
