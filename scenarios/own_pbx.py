@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.process import Simulator
+from scenarios.recording_server import start_recorder
 from scenarios.system import RunTarget, System
 from simulators.pbx import reference
 from simulators.pstn.trap import PSTN_PORT, TrapConfig
@@ -22,15 +23,17 @@ class OwnPbx:
             twin=target.twin or None,
             own=True,
         )
-        self._trap: Simulator | None = None
+        self._beside: list[Simulator] = []
         try:
-            self._trap = start_trap(self._pbx.pstn_address, directory, name)
+            self._beside.append(start_trap(self._pbx.pstn_address, directory, name))
+            running, recorder = start_recorder(self._pbx.running, directory, name)
+            self._beside += recorder
         except BaseException:
-            self._pbx.stop()
+            self.stop()
             raise
         self.system = System(
             key=f"{name}-own",
-            running=self._pbx.running,
+            running=running,
             profile=target.target.trunk.profile,
             pstn_log=str(pstn_log(directory, name)),
             pstn_address=f"{self._pbx.pstn_address}:{PSTN_PORT}",
@@ -44,10 +47,10 @@ class OwnPbx:
     def stop(self) -> None:
         """End it. Safe to call twice."""
         try:
-            if self._trap is not None:
-                self._trap.stop()
-        finally:
             self._pbx.stop()
+        finally:
+            for beside in self._beside:
+                beside.stop()
 
 
 def pstn_log(directory: Path, name: str) -> Path:

@@ -1,10 +1,11 @@
-"""The target's recordings, fetched as it declares: from a directory or by HTTP with a token."""
+"""The target's recordings, fetched as it declares: from a directory, by HTTP with a token, or received by SIPREC."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -12,11 +13,15 @@ import httpx
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from harness.errors import HarnessMisuse, Inconclusive, NotRun, PbxFault
-from harness.target import RecordingAccess, RecordingsSection
+from harness.target import RecordingAccess, RecordingsSection, SiprecFact
+from simulators.recorder.process import recordings, refusals
+from simulators.recorder.recording import Recording
 
 TIMEOUT_S = 5.0
 NOT_FOUND = (404, 410)
 OK = 200
+_TOLD: tuple[SiprecFact, ...] = ("caller", "called", "queue", "wacid", "consent")
+_USER = re.compile(r"\s*(?:sips?|tel):([^@;?\s]+)", re.IGNORECASE)
 
 
 def _as_list(value: Any) -> Any:
@@ -113,6 +118,59 @@ class DirectoryRecordings:
             raise Inconclusive(f"recording {name} cannot be read: {refused.strerror}") from None
 
 
+class ReceivedRecordings:
+    """What the PBX has sent to our recording server, which keeps it in the section's directory."""
+
+    def __init__(self, section: RecordingsSection, directory: Path) -> None:
+        self._section = section
+        self._directory = directory
+
+    def facts(self) -> Sequence[RecordingFacts]:
+        return [self._facts(recording) for recording in self.recordings()]
+
+    def recordings(self) -> list[Recording]:
+        """Recording sessions that are over, in the order in which they began."""
+        return recordings(self._directory)
+
+    def refused(self, since: float) -> str:
+        """Why our recording server took no session since a moment (CLOCK_MONOTONIC, s); empty when it refused none."""
+        found = [each for each in refusals(self._directory, since) if each.method == "INVITE"]
+        return f"the recording server refused it with {found[-1].code}: {found[-1].reason}" if found else ""
+
+    def audio(self, name: str) -> bytes | None:
+        return DirectoryRecordings(self._directory).audio(name)
+
+    def _facts(self, recording: Recording) -> RecordingFacts:
+        told = {name: self._told(recording, name) for name in _TOLD}
+        labels = [channel.label for channel in recording.channels]
+        customer = labels[:1] if self._section.customer_channel == "left" else labels[1:2]
+        sending = {label: [user_of(each.aor) for each in recording.senders(label)] for label in labels}
+        talked = [user for label in labels if label not in customer for user in sending[label]]
+        agent = self._told(recording, "agent")
+        session = next(iter(recording.metadata.sessions), None) if recording.metadata else None
+        start = session.start if session and session.start is not None else recording.started
+        stop = session.stop if session else None
+        return RecordingFacts(
+            id=recording.id,
+            **{name: text for name, text in told.items() if name != "caller"},
+            caller=told["caller"] or next((user for label in customer for user in sending[label]), ""),
+            agents=talked or ([agent] if agent else []),
+            start=datetime.fromtimestamp(start, UTC),
+            duration_s=recording.duration_s if stop is None else stop - start,
+        )
+
+    def _told(self, recording: Recording, name: SiprecFact) -> str:
+        """What the metadata's element for ``name`` says, in the order told first."""
+        element = self._section.siprec_elements.get(name, name)
+        return next((text for told in recording.told if (text := told.metadata.extension(element))), "")
+
+
+def user_of(aor: str) -> str:
+    """User part of an address-of-record, ``sip:1001@pbx`` or ``tel:+4420…``."""
+    found = _USER.match(aor)
+    return found[1] if found else ""
+
+
 def access_of(section: RecordingsSection) -> RecordingAccessor:
     """The way that the target declares. Raises NotRun when it declares none."""
     if section.access is RecordingAccess.HTTP:
@@ -121,6 +179,8 @@ def access_of(section: RecordingsSection) -> RecordingAccessor:
         return HttpRecordings(section.url, section.token.get_secret_value())
     if section.access is RecordingAccess.DIRECTORY and section.directory is not None:
         return DirectoryRecordings(section.directory)
+    if section.access is RecordingAccess.SIPREC and section.directory is not None:
+        return ReceivedRecordings(section, section.directory)
     raise NotRun("the target declares no access to its recordings ([recordings] access)")
 
 

@@ -25,7 +25,7 @@ from scenarios.checks import eventually, hear_each_other
 from scenarios.conversation import ring_within_s
 from scenarios.customer import Customer
 from scenarios.prompts import load_reference, spoken
-from scenarios.recording_access import HttpRecordings, RecordingFacts, access_of
+from scenarios.recording_access import HttpRecordings, ReceivedRecordings, RecordingFacts, access_of
 from scenarios.scene import Scene
 from scenarios.support_line import require_hours
 from simulators.phones.protocol import CallConnected, CallEnded
@@ -130,7 +130,12 @@ def recording_is_there(scene: Scene, customer: Customer) -> FetchedRecording:
     section = scene.testbed.target.recordings
     found = eventually(lambda: facts_of(scene, customer), bool, section.available_within_s)
     if not found:
-        raise scene.fault(f"there is no recording of the call {section.available_within_s:g} s after its end")
+        access = access_of(section)
+        refused = access.refused(scene.started_at) if isinstance(access, ReceivedRecordings) else ""
+        raise scene.fault(
+            f"there is no recording of the call {section.available_within_s:g} s after its end"
+            + (f"; {refused}" if refused else "")
+        )
     if len(found) > 1:
         raise scene.fault(f"there are {len(found)} recordings of one call: {', '.join(one.id for one in found)}")
     octets = access_of(section).audio(found[0].id)

@@ -10,6 +10,7 @@ from harness.errors import NotRun
 from scenarios.conversation import open_line
 from scenarios.escalation import taps_link
 from scenarios.prompts import hears_prompt
+from scenarios.recording_session import session_is_sound, voices_are_theirs
 from scenarios.recordings import (
     both_are_in_it,
     channels_are_right,
@@ -136,3 +137,15 @@ def recording_stays(scene: Scene) -> None:
 def recording_gone(scene: Scene) -> None:
     """Facts and sound are deleted in time."""
     is_gone(scene)
+
+
+@then("the recording session is as SIPREC demands")
+def siprec_session(scene: Scene) -> None:
+    """INVITE, offer, metadata and RTP were as RFC 7866 and RFC 7865 have them; not run unless recordings come so."""
+    session_is_sound(scene)
+
+
+@then("the metadata names whoever speaks in each stream")
+def siprec_voices(scene: Scene) -> None:
+    """Each voice is heard in the stream that the metadata says its speaker sends (RFC 7865)."""
+    voices_are_theirs(scene)

@@ -21,7 +21,7 @@ from harness.target.model import (
     find_target,
     load_target,
 )
-from harness.target.recordings import RecordingAccess, RecordingsSection
+from harness.target.recordings import RecordingAccess, RecordingsSection, SiprecFact
 from harness.target.sites import Region, RoutingSection, Site
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "RecordingsSection",
     "Region",
     "RoutingSection",
+    "SiprecFact",
     "Site",
     "Target",
     "TrunkSection",

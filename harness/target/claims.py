@@ -43,3 +43,5 @@ class Claim(StrEnum):
     """Customers are told before the recording begins, and can refuse it."""
     RECORDING_RETENTION = "recording_retention"
     """Recordings are deleted when their time is over."""
+    SIPREC = "siprec"
+    """The PBX is a recording client (SRC) of SIPREC: RFC 7866, RFC 7865."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from harness.target.fields import Secret, Section
+from harness.target.fields import Secret, Section, require_address
 
 
 class RecordingAccess(StrEnum):
@@ -17,6 +17,11 @@ class RecordingAccess(StrEnum):
     NONE = "none"
     DIRECTORY = "directory"
     HTTP = "http"
+    SIPREC = "siprec"
+
+
+SiprecFact = Literal["caller", "called", "agent", "queue", "wacid", "consent"]
+"""What a recording client may tell of a call in elements of its own."""
 
 
 class RecordingsSection(Section):
@@ -25,9 +30,18 @@ class RecordingsSection(Section):
 
     access: RecordingAccess = RecordingAccess.NONE
     """``directory``: files ``<name>.wav`` and ``<name>.json``. ``http``: ``GET <url>/recordings`` lists the JSON
-    objects, each with its ``id``; ``<url>/recordings/<id>`` is one of them, ``<url>/recordings/<id>/audio`` its WAV."""
+    objects, each with its ``id``; ``<url>/recordings/<id>`` is one of them, ``<url>/recordings/<id>/audio`` its WAV.
+    ``siprec``: the PBX sends them to trunkproof, which is the recording server (SRS) of RFC 7866."""
     directory: Path | None = None
-    """Directory of the files."""
+    """Directory of the files; with ``siprec`` it is made for each run when left out."""
+    siprec_address: str = ""
+    """This machine's IP address at which trunkproof is the recording server, over UDP and TCP; RTP comes there, too."""
+    siprec_port: Annotated[int, Field(ge=1, le=65535)] = 5060
+    """Port of the recording server."""
+    siprec_elements: dict[SiprecFact, str] = Field(default_factory=dict)
+    """Elements of the recording metadata, by local name, in which the PBX tells what RFC 7865 has no place for:
+    ``caller``, ``called``, ``agent``, ``queue``, ``wacid``, ``consent``. Those left out are looked for by these very
+    names; a caller and an agent that are not told so are the participants who send the streams."""
     url: str = ""
     """Where the archive's HTTP interface is; reference PBX: its own when left out."""
     token: Secret = SecretStr("")
@@ -51,4 +65,8 @@ class RecordingsSection(Section):
     def _complete(self) -> RecordingsSection:
         if self.access is RecordingAccess.DIRECTORY and self.directory is None:
             raise ValueError("access = \"directory\" needs the key 'directory'")
+        if self.access is RecordingAccess.SIPREC:
+            if not self.siprec_address:
+                raise ValueError("access = \"siprec\" needs the key 'siprec_address'")
+            require_address(self.siprec_address)
         return self

@@ -98,6 +98,9 @@ def relocate(target: Target, old: str, new: str) -> Target:
             "phones": target.phones.model_copy(update={"addresses": move_all(target.phones.addresses)}),
             "queues": [move_queue(queue) for queue in target.queues],
             "sites": [site.model_copy(update={"host": move(site.host)}) for site in target.sites],
+            "recordings": target.recordings.model_copy(
+                update={"siprec_address": move(target.recordings.siprec_address)}
+            ),
             "agents": target.agents.model_copy(
                 update={
                     "registrar": move(registrar) + separator + port if registrar else "",

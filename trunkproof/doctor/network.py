@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from harness.target import Target
+from harness.target import RecordingAccess, Target
 from trunkproof.doctor.check import Check
 
 _REFERENCE = "asterisk-reference"
@@ -25,12 +25,14 @@ class Binding:
 
 
 def bindings_of(target: Target) -> list[Binding]:
-    """What a run against ``target`` binds: the trunk's side, phones, and the PBX if we start it."""
+    """What a run against ``target`` binds: the trunk's side, phones, the recording server, the PBX if we start it."""
     bindings = [Binding(address, target.trunk.port) for address in target.trunk.addresses]
     # Phones take any free port: binding port 0 shows that their address is this machine's.
     bindings += [Binding(address, 0) for address in target.phones.addresses]
     if target.pbx.adapter == _REFERENCE:
         bindings.append(Binding(target.pbx.host, target.pbx.port))
+    if target.recordings.access is RecordingAccess.SIPREC:
+        bindings.append(Binding(target.recordings.siprec_address, target.recordings.siprec_port))
     return bindings
 
 
@@ -45,7 +47,7 @@ def addresses_free(bindings: Iterable[Binding]) -> Check:
         "addresses and ports",
         False,
         "; ".join(problems[:_MOST_NAMED]) + more,
-        "end what uses them ('ss -lnptu' names it), or change [trunk], [phones] or [pbx] in the target file",
+        "end what uses them ('ss -lnptu' names it), or change the addresses in the target file",
     )
 
 

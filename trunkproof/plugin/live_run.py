@@ -26,6 +26,7 @@ from harness.target import Target, find_target, load_target
 from harness.verdict import Blame, Verdict, of_error
 from scenarios.crew import SHORTFALL_NAME
 from scenarios.own_pbx import pstn_log, start_trap
+from scenarios.recording_server import start_recorder
 from scenarios.system import RunSettings, RunTarget, System
 from simulators.pbx import reference
 from simulators.pbx.adapter import RunningPbx
@@ -62,6 +63,7 @@ class LiveRun:
         self._targets: list[RunTarget] = []
         self._pbxs: list[reference.ReferencePbx] = []
         self._traps: list[Simulator] = []
+        self._recorders: list[Simulator] = []
         self._notes: list[str] = []
         self._errors: list[str] = []
         self._blame: tuple[Verdict, Blame] | None = None
@@ -120,7 +122,9 @@ class LiveRun:
         target = planned.target
         if target.pbx.adapter == "external":
             self._notes.append("no PSTN trap: trunkproof cannot see this PBX's PSTN gateway")
-            system = System(key=planned.key, running=RunningPbx(target=target), profile=target.trunk.profile)
+            running, recorder = start_recorder(RunningPbx(target=target), self.directory, planned.key)
+            self._recorders += recorder
+            system = System(key=planned.key, running=running, profile=target.trunk.profile)
             return replace(planned, shared=system)
         if target.pbx.own_for_each_worker:
             return planned
@@ -135,9 +139,11 @@ class LiveRun:
         self._pbxs.append(pbx)
         self._notes.extend(pbx.notes)
         self._traps.append(start_trap(pbx.pstn_address, self.directory, planned.key))
+        running, recorder = start_recorder(pbx.running, self.directory, planned.key)
+        self._recorders += recorder
         system = System(
             key=planned.key,
-            running=pbx.running,
+            running=running,
             profile=target.trunk.profile,
             pstn_log=str(pstn_log(self.directory, planned.key)),
             pstn_address=f"{pbx.pstn_address}:{PSTN_PORT}",
@@ -191,7 +197,7 @@ class LiveRun:
         return [secret.get_secret_value() for secret in held if secret.get_secret_value()]
 
     def _stop(self) -> None:
-        parts: list[Simulator | reference.ReferencePbx] = [*self._traps, *self._pbxs]
+        parts: list[Simulator | reference.ReferencePbx] = [*self._traps, *self._pbxs, *self._recorders]
         for part in parts:
             try:
                 part.stop()

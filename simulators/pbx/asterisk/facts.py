@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from harness.errors import HarnessMisuse
-from harness.target import Number, Purpose, Queue, Target
+from harness.target import Number, Purpose, Queue, RecordingAccess, Target
 from simulators.pbx.archive.beside import PORT as ARCHIVE_PORT
 from simulators.pbx.asterisk.escalation import EscalationFacts, escalation_facts
 from simulators.pbx.asterisk.language_rules import PrefixRule, prefix_rules
@@ -81,12 +81,13 @@ class LanguageFacts:
 
 @dataclass(frozen=True, slots=True)
 class RecordingFacts:
-    """The announcement before a recorded call, the key that refuses (empty: no key does), and how long recordings are
-    kept."""
+    """The announcement before a recorded call, the key that refuses (empty: no key does), how long recordings are
+    kept, and whether they are sent to a recording server instead (SIPREC)."""
 
     notice: str
     refuse_digit: str
     retention_days: int
+    siprec: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,10 @@ def facts_of(
             target.languages.default, prefix_rules(target.languages), sorted(target.languages.menu.items())
         ),
         recordings=RecordingFacts(
-            target.recordings.notice, target.recordings.refuse_digit, target.recordings.retention_days
+            target.recordings.notice,
+            target.recordings.refuse_digit,
+            target.recordings.retention_days,
+            siprec=target.recordings.access is RecordingAccess.SIPREC,
         ),
         control=control,
         voicemail_pin=voicemail_pin,

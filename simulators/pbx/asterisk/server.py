@@ -1,4 +1,5 @@
-"""An Asterisk of the reference PBX as a process, with its archive of recordings: started, waited for, ended."""
+"""An Asterisk of the reference PBX as a process, with its archive of recordings or the client that sends them by SIPREC:
+started, waited for, ended."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from harness.process import Simulator
 from simulators.pbx.archive.beside import begin_archive, has_archive
 from simulators.pbx.asterisk.adapter import AsteriskPbx
 from simulators.pbx.asterisk.ami import ManagerError
+from simulators.pbx.asterisk.siprec_beside import begin_recording_client, has_recording_client
 from simulators.pbx.probe import sip_status
 from simulators.pbx.providers.provider import Clock, PbxProcess
 from simulators.pbx.server import POLL_S, SIP_DEADLINE_S, START_DEADLINE_S, Server
@@ -16,10 +18,12 @@ from simulators.pbx.server import POLL_S, SIP_DEADLINE_S, START_DEADLINE_S, Serv
 
 @dataclass(slots=True)
 class AsteriskServer(Server):
-    """``has_opus`` is known once it is up; ``archive`` is None when its target has no archive of ours."""
+    """``has_opus`` is known once it is up; ``archive`` is None when its target has no archive of ours, ``client``
+    when its recordings are not sent by SIPREC."""
 
     has_opus: bool = False
     archive: Simulator | None = None
+    client: Simulator | None = None
 
     def _begin(self) -> PbxProcess:
         running = self.running
@@ -56,15 +60,22 @@ class AsteriskServer(Server):
             raise self.problem(f"does not answer SIP at {target.pbx.host}:{target.pbx.port}")
         if self.archive is not None:
             self.archive.ready()
+        if has_recording_client(target):
+            # Asterisk's end closed the connection of an earlier one.
+            if self.client is not None:
+                self.client.stop()
+            self.client = begin_recording_client(self.running, self.instance, self.directory / "recording-client.log")
+            self.client.ready()
         self.running = replace(self.running, version=version)
 
     def alive(self) -> bool:
-        """Whether Asterisk runs, and its archive if it has one."""
+        """Whether Asterisk runs, and what it has beside it."""
         # A dataclass with slots is made anew, and does not know itself in super().
-        return Server.alive(self) and (self.archive is None or self.archive.alive)
+        return Server.alive(self) and all(beside is None or beside.alive for beside in (self.archive, self.client))
 
     def stop(self) -> None:
-        """End both, Asterisk first: what it finishes last is kept, too."""
+        """End all, Asterisk first: what it finishes last is kept, too."""
         Server.stop(self)
-        if self.archive is not None:
-            self.archive.stop()
+        for beside in (self.archive, self.client):
+            if beside is not None:
+                beside.stop()
