@@ -1,5 +1,5 @@
-"""An Asterisk of the reference PBX as a process, with its archive of recordings or the client that sends them by SIPREC:
-started, waited for, ended."""
+"""An Asterisk of the reference PBX as a process, with what stands beside it, the archive of recordings or the client
+that sends them by SIPREC: started, waited for, ended."""
 
 from __future__ import annotations
 
@@ -79,3 +79,5 @@ class AsteriskServer(Server):
         for beside in (self.archive, self.client):
             if beside is not None:
                 beside.stop()
+        # It is made anew with Asterisk, which is not to be taken for dead until then.
+        self.client = None
