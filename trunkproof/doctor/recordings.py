@@ -9,12 +9,13 @@ from trunkproof.doctor.check import Check
 
 
 def recordings_reachable(target: Target) -> Check | None:
-    """Whether recordings can be listed now; None when the target declares no access to them.
+    """Whether recordings can be listed now; None when the target declares no access to them, or is to send them: there
+    are none before a run.
 
     A run is possible without: scenarios of recordings are inconclusive then.
     """
     section = target.recordings
-    if section.access is RecordingAccess.NONE:
+    if section.access in (RecordingAccess.NONE, RecordingAccess.SIPREC):
         return None
     where = section.url if section.access is RecordingAccess.HTTP else str(section.directory)
     try:
