@@ -117,10 +117,6 @@ class SitesPbx:
         """Messages left for a number at any site, oldest first."""
         return _by_age(path for site in self._sites.values() for path in site.voicemail_messages(number) or ())
 
-    def recordings(self) -> Sequence[Path] | None:
-        """Recordings of all sites, oldest first."""
-        return _by_age(path for site in self._sites.values() for path in site.recordings() or ())
-
     def agent_available(self, extension: str) -> bool | None:
         """As ``AsteriskPbx``, at the agent's site."""
         return self._site_of(extension).agent_available(extension)
