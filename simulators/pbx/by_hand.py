@@ -1,6 +1,6 @@
 """Write the reference PBX's configuration for use by hand: ``python -m simulators.pbx.by_hand DIRECTORY [TARGET]``.
 
-The containers of ``docker-compose.test.yml`` run on it, without trunkproof.
+The containers of ``docker-compose.test.yml`` run on it, without trunkproof, so without an archive of recordings.
 """
 
 from __future__ import annotations
