@@ -174,7 +174,7 @@ def test_a_site_has_its_own_of_everything(target: Target) -> None:
     )
     dialplan = files["extensions.conf"]
     assert dialplan.count("GotoIfTime(08:00-19:59,mon&tue&wed&thu&fri&sat,*,*,America/New_York?open)") == 3
-    assert "GROUP_COUNT(calls)} > 2]?full" in dialplan
+    assert f"GROUP_COUNT(calls)}} > {miami.max_calls}]?full" in dialplan
     assert "[london]" not in files["queues.conf"]
 
 
