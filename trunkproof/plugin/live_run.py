@@ -38,7 +38,7 @@ from trunkproof.plugin.workbench import NOTES_NAME
 
 OUT = "out"
 RUN_NAME = "run.json"
-REFERENCE = ("reference", "reference-sites")
+REFERENCE = ("reference", "reference-sites", "reference-siprec")
 """What a run is against that names no target: what comes with trunkproof."""
 PACKAGES = ("pytest", "pytest-bdd", "pytest-xdist", "sippy", "allure-pytest")
 
