@@ -164,7 +164,7 @@ class Testbed:
 
     def _unbound_addresses(self) -> list[str]:
         """Trunk addresses, those first that the PBX sends no calls to: others may need the rest."""
-        bound = {self.target.trunk_address_of(queue) for queue in self.target.queues}
+        bound = self.target.called_trunk_addresses()
         return sorted(self.target.trunk.addresses, key=lambda address: address in bound)
 
     def _lease_trunk(self, addresses: list[str]) -> Lease:

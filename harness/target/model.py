@@ -301,6 +301,10 @@ class Target(Section):
         """The trunk's address that the PBX calls for agents of ``queue``."""
         return queue.trunk_address or self.trunk.addresses[0]
 
+    def called_trunk_addresses(self) -> list[str]:
+        """The trunk's addresses that the PBX calls for one queue or another."""
+        return list(dict.fromkeys(map(self.trunk_address_of, self.queues))) or self.trunk.addresses[:1]
+
     def language_of(self, country: str) -> str:
         """Language the PBX owes a caller of ``country``."""
         return self.languages.by_country.get(country, self.languages.default)

@@ -162,7 +162,8 @@ def _ready_testbed(item: pytest.Item, bench: Workbench) -> Testbed:
     placement = item.stash[placing.PLACEMENT]
     require_claims(placing.tags_of(item), placement)
     testbed = bench.testbed(placement)
-    testbed.make_ready(item.stash.get(placing.ADDRESS, ""))
+    called_at = item.stash.get(placing.CALLED_AT, None)
+    testbed.make_ready("" if called_at is None else testbed.target.called_trunk_addresses()[called_at])
     return testbed
 
 

@@ -8,18 +8,20 @@ side only on different ones, so each of these addresses makes a group that one w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import count, cycle
 
 import pytest
 
-from harness.target import Claim, Target
+from harness.target import Claim
 from scenarios.system import CLAIM_PREFIX, Placement, RunTarget, place
 from trunkproof.plugin.feature_file import FeatureFile
 
 PBX_CALLS = frozenset(f"{CLAIM_PREFIX}{claim.value}" for claim in (Claim.CALLS_CUSTOMERS, Claim.CLICK_TO_CALL))
 GROUP = "xdist_group"
-ADDRESS = pytest.StashKey[str]()
+CALLED_AT = pytest.StashKey[int]()
+"""Which of the trunk's addresses that the PBX calls the scenario has its trunk at, as a position: a PBX that is up may
+have moved to other addresses than its file has."""
 PLACEMENT = pytest.StashKey[Placement]()
 OWN_GROUPS = 3
 """Into so many groups the scenarios are dealt that need a PBX of one target to themselves."""
@@ -36,8 +38,8 @@ def pbx_calls(item: pytest.Item) -> bool:
 
 
 def assign(items: list[pytest.Item], targets: Sequence[RunTarget]) -> None:
-    """Give each scenario its placement, and its trunk address where the PBX calls the trunk."""
-    addresses: dict[str, Iterator[str]] = {t.key: cycle(_called_addresses(t.target)) for t in targets}
+    """Give each scenario its placement, and a place for its trunk where the PBX calls the trunk."""
+    positions = {t.key: cycle(range(len(t.target.called_trunk_addresses()))) for t in targets}
     dealt: dict[str, Callable[[], int]] = defaultdict(lambda: count().__next__)
     for item in items:
         if not isinstance(item.parent, FeatureFile):
@@ -46,16 +48,12 @@ def assign(items: list[pytest.Item], targets: Sequence[RunTarget]) -> None:
         item.stash[PLACEMENT] = placement
         group = ""
         if pbx_calls(item):
-            item.stash[ADDRESS] = next(addresses[placement.target.key])
-            group = f"{placement.target.key} trunk {item.stash[ADDRESS]}"
+            item.stash[CALLED_AT] = next(positions[placement.target.key])
+            group = f"{placement.target.key} trunk {item.stash[CALLED_AT]}"
         if placement.own:
             group = f"{placement.key} {dealt[placement.key]() % OWN_GROUPS}"
         if group:
             item.add_marker(getattr(pytest.mark, GROUP)(group))
-
-
-def _called_addresses(target: Target) -> list[str]:
-    return list(dict.fromkeys(target.trunk_address_of(queue) for queue in target.queues)) or [""]
 
 
 def declare_marker(config: pytest.Config) -> None:
