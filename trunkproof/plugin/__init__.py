@@ -87,11 +87,12 @@ def pytest_configure_node(node: Any) -> None:
         node.workerinput[WORKER_KEY] = pickle.dumps(run.settings())
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In workers, before xdist looks for groups; a serial run knows its target only later."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
+    """In workers, before xdist's own hook looks for groups; a serial run knows its targets only later."""
     if SETTINGS in config.stash:
         placing.assign(items, config.stash[SETTINGS].targets)
+    return (yield)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
