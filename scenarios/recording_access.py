@@ -159,6 +159,9 @@ class ReceivedRecordings:
     def audio(self, name: str) -> bytes | None:
         return DirectoryRecordings(self._directory).audio(name)
 
+    def text(self, name: str) -> str:
+        return DirectoryRecordings(self._directory).text(name)
+
     def _facts(self, recording: Recording) -> RecordingFacts:
         told = {name: self._told(recording, name) for name in _TOLD}
         labels = [channel.label for channel in recording.channels]
