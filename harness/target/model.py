@@ -273,6 +273,7 @@ class Target(Section):
         """All numbers that customers can call (E.164)."""
         return [*(number.number for number in self.numbers), *(line.number for line in self.ivr.lines)]
 
+    @model_validator(mode="after")
     def _recordings_reachable(self) -> Target:
         recordings = self.recordings
         if recordings.access is RecordingAccess.HTTP and not recordings.url and self.pbx.adapter == "external":
