@@ -115,8 +115,31 @@ def _install_pjsua2(
     venv.pip(["install", "--force-reinstall", "--no-deps", wanted], commands, log, "installing pjsua2")
     if choice.build:
         _check_pjsua2(venv, commands, say, log)
+    # Now, because pjsua2 may have brought the compiler.
+    _install_pesq(venv, commands, progress)
     venv.stamp(venv.key(extras, key))
     progress.finish("pjsua2", "ready, with Opus" if choice.build else f"ready, but {pjsua2_choice.LOSS}")
+
+
+def _install_pesq(venv: Venv, commands: Commands, progress: Progress) -> None:
+    """What compares speech with speech (PESQ). It has no wheels, and pip keeps the one it builds; without it a check of
+    PESQ is not run, so that it cannot be built stops nothing."""
+    say = progress.part("pesq")
+    log = cache.log_file("pesq")
+    if venv.runs("import pesq", commands, log):
+        return
+    if shutil.which("gcc") is None:
+        progress.finish("pesq", "left out, since it needs gcc: checks of PESQ are not run")
+        return
+    say("building PESQ")
+    try:
+        venv.pip(["install", *venv.extra("pesq")], commands, log, "building PESQ")
+    except StoppedError:
+        raise
+    except BootstrapError as error:
+        progress.finish("pesq", f"left out: {error}; checks of PESQ are not run (see {log})")
+        return
+    progress.finish("pesq", "ready")
 
 
 def _check_pjsua2(venv: Venv, commands: Commands, say: Callable[[str], None], log: Path) -> None:

@@ -7,12 +7,16 @@ import importlib.util
 import json
 import shutil
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 from bootstrap import apt
 from bootstrap.command import Commands
 from bootstrap.errors import BootstrapError
+
+WHERE_POSSIBLE = ("pesq",)
+"""Extras that every environment has whose machine can build them."""
 
 _STAMP = "trunkproof-stamp"
 
@@ -30,8 +34,21 @@ class Venv:
         project = (self.repository / "pyproject.toml").read_bytes()
         # An editable install knows the top-level packages that existed when it was made.
         top_level = sorted(path.parent.name for path in self.repository.glob("*/__init__.py"))
-        facts = [hashlib.sha256(project).hexdigest(), top_level, extras, pjsua2, sys.version, str(self.path)]
+        facts = [
+            hashlib.sha256(project).hexdigest(),
+            top_level,
+            extras,
+            pjsua2,
+            WHERE_POSSIBLE,
+            sys.version,
+            str(self.path),
+        ]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def extra(self, name: str) -> list[str]:
+        """What the project's extra ``name`` asks for."""
+        project = tomllib.loads((self.repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        return list(project["optional-dependencies"][name])
 
     def is_current(self, keys: set[str]) -> bool:
         """Whether the environment was completely filled for one of ``keys``."""

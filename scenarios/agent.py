@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from time import monotonic
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from harness.errors import NO_STALL, HarnessMisuse, Inconclusive
 from harness.messages import Event
@@ -20,8 +21,10 @@ from simulators.phones.protocol import (
     MediaActive,
     PhoneSettings,
     PlaceCall,
+    Play,
     Registered,
     Registration,
+    SendDigits,
     SwitchOff,
     SwitchOn,
     Transfer,
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 REGISTER_S = 5.0
 OWN_LEG_S = 5.0
 OK = 200
+_USER = "*+"
+"""Keys that stand as they are in the user part of a SIP URI; ``#`` is escaped (RFC 3261 section 25.1)."""
 
 
 class Agent:
@@ -68,16 +73,18 @@ class Agent:
         self._call, self.began_at = event.call, event.at
 
     def calls(self, number: str) -> None:
-        """Dial a number (E.164) on the softphone, by way of the PBX."""
+        """Dial a number (E.164), an extension or a code on the softphone, by way of the PBX."""
         testbed = self._scene.testbed
         self._call = self._dialled = f"{self.phone}-call-{testbed.number()}"
         self.began_at = monotonic()
-        testbed.agents.call(PlaceCall(phone=self.phone, call=self._call, uri=f"sip:{number}@{self._registrar}"))
+        testbed.agents.call(
+            PlaceCall(phone=self.phone, call=self._call, uri=f"sip:{quote(number, safe=_USER)}@{self._registrar}")
+        )
         self._scene.note(f"{self.name} ({self.extension}) dials {number}")
 
     def connected(self, within_s: float) -> float:
         """Wait until the call that the agent dialled is answered; CLOCK_MONOTONIC, s. Raises PbxFault."""
-        event = self._outcome(within_s)
+        event = self.outcome(within_s)
         if event is None:
             raise self._scene.fault(f"{self.name}'s call was not answered within {within_s:g} s")
         if isinstance(event, CallEnded):
@@ -86,7 +93,7 @@ class Agent:
 
     def call_failed(self, within_s: float) -> CallEnded:
         """Wait until the call that the agent dialled has failed. Raises PbxFault when it goes on, or got through."""
-        event = self._outcome(within_s)
+        event = self.outcome(within_s)
         if event is None:
             raise self._scene.fault(
                 f"{self.name}'s call was refused, but {within_s:g} s later the PBX has not told the agent"
@@ -98,7 +105,8 @@ class Agent:
             )
         return event
 
-    def _outcome(self, within_s: float) -> CallConnected | CallEnded | None:
+    def outcome(self, within_s: float) -> CallConnected | CallEnded | None:
+        """What became of the call that the agent dialled; None when it is still open after that time."""
         call = self.call
         try:
             event = self._scene.testbed.agents.wait_for(
@@ -194,6 +202,18 @@ class Agent:
     def holds(self, *, on: bool) -> None:
         """Put the call on hold, or take it back."""
         self._scene.testbed.agents.call(Hold(call=self.call, on=on))
+
+    def presses(self, digits: str, *, tone_ms: int = 120, gap_ms: int = 80) -> None:
+        """Press keys on the softphone in the call (RFC 4733 events)."""
+        self._scene.testbed.agents.call(SendDigits(call=self.call, digits=digits, tone_ms=tone_ms, gap_ms=gap_ms))
+
+    def says(self, wav: str) -> None:
+        """Play ``wav`` once into the call in place of the beacon; an empty path: say nothing."""
+        self._scene.testbed.agents.call(Play(call=self.call, wav=wav, loop=False))
+
+    def plays_beacon(self) -> None:
+        """Go back to the beacon after something was said."""
+        self._scene.testbed.agents.call(Play(call=self.call, wav=str(self._voice)))
 
     def transfers_to(self, other: Agent) -> None:
         """Blind transfer (REFER) to another agent's extension."""

@@ -65,7 +65,7 @@ def nobody_else_heard(scene: Scene, pairs: list[tuple[Customer, Agent]]) -> None
         raise HarnessMisuse(
             "nobody is known to talk", suggestion="let 'every customer reaches an agent of their own' come before"
         )
-    everyone = {c.beacon_hz: c.label for c in scene.everybody_calling} | {a.beacon_hz: a.name for a in scene.agents}
+    everyone = {c.beacon_hz: c.label for c in scene.everybody_calling} | {a.beacon_hz: a.name for a in scene.staff}
     for customer, agent in pairs:
         for name, ear, allowed in (
             (customer.label, customer.ear, agent.beacon_hz),
@@ -105,7 +105,7 @@ def channels_of(scene: Scene, channels: list[PbxChannel], only: Customer | None)
     """Those call legs on the PBX that belong to this scenario, or to one customer of it."""
     customers = [only] if only else scene.everybody_calling
     numbers = {c.identity.number.lstrip("+") for c in customers}
-    extensions = set() if only else {a.extension for a in scene.agents}
+    extensions = set() if only else {a.extension for a in scene.staff}
     return [
         channel
         for channel in channels
@@ -128,7 +128,7 @@ def pbx_is_clean(scene: Scene, only: Customer | None = None) -> None:
         if channels is not None:
             return [f"{c.name} ({c.state})" for c in channels_of(scene, list(channels), only)]
         legs = [customer.label for customer in customers if customer.in_call]
-        return legs + ([] if only else [agent.name for agent in scene.agents if agent.in_call])
+        return legs + ([] if only else [agent.name for agent in scene.staff if agent.in_call])
 
     remaining = eventually(left, operator.not_, within_s)
     if remaining:

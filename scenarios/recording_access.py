@@ -56,6 +56,9 @@ class RecordingAccessor(Protocol):
     def audio(self, name: str) -> bytes | None:
         """A recording's WAV, None when there is none."""
 
+    def text(self, name: str) -> str:
+        """All that is known of a recording, as it is given; empty when there is none."""
+
 
 class HttpRecordings:
     """The archive's HTTP interface. ``token`` empty: none is shown."""
@@ -83,6 +86,14 @@ class HttpRecordings:
         if answer.status_code != OK:
             raise PbxFault(f"the archive does not give the sound of recording {name}: HTTP {answer.status_code}")
         return answer.content
+
+    def text(self, name: str) -> str:
+        answer = self.ask(f"/recordings/{name}")
+        if answer.status_code in NOT_FOUND:
+            return ""
+        if answer.status_code != OK:
+            raise PbxFault(f"the archive does not give the facts of recording {name}: HTTP {answer.status_code}")
+        return answer.text
 
     def ask(self, path: str) -> httpx.Response:
         """GET a path; whatever the answer is."""
@@ -117,6 +128,14 @@ class DirectoryRecordings:
         except OSError as refused:
             raise Inconclusive(f"recording {name} cannot be read: {refused.strerror}") from None
 
+    def text(self, name: str) -> str:
+        try:
+            return (self._directory / f"{name}.json").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+        except (OSError, UnicodeDecodeError) as refused:
+            raise Inconclusive(f"the facts of recording {name} cannot be read: {refused}") from None
+
 
 class ReceivedRecordings:
     """What the PBX has sent to our recording server, which keeps it in the section's directory."""
@@ -139,6 +158,9 @@ class ReceivedRecordings:
 
     def audio(self, name: str) -> bytes | None:
         return DirectoryRecordings(self._directory).audio(name)
+
+    def text(self, name: str) -> str:
+        return DirectoryRecordings(self._directory).text(name)
 
     def _facts(self, recording: Recording) -> RecordingFacts:
         told = {name: self._told(recording, name) for name in _TOLD}

@@ -25,6 +25,7 @@ from scenarios.ear import Ear
 from scenarios.front_door import FrontDoor, lease_front_door
 from scenarios.sites import Sites
 from scenarios.situation import last_messages
+from scenarios.supervisor import Supervisor, lease_supervisor
 from scenarios.support_line import SupportLine, lease_line
 from scenarios.testbed import Testbed
 from scenarios.whatsapp import WhatsApp
@@ -32,6 +33,8 @@ from simulators.phones.protocol import CallEnded, CallIncoming, CallProgress, Co
 from simulators.trunk.protocol import CallFinished, CallStarted
 
 if TYPE_CHECKING:
+    from scenarios.recording_mos import Sentence
+    from scenarios.recording_pause import RecordingPause
     from scenarios.recordings import FetchedRecording
 
 BEACON_S = 1
@@ -55,6 +58,9 @@ class Scene:
         """Ways through the front door that customers have taken all at once."""
         self.agents: list[Agent] = []
         self.recordings: list[FetchedRecording] = []
+        self.supervisors: list[Supervisor] = []
+        self.pause: RecordingPause | None = None
+        self.sentences: list[Sentence] = []
         self.facts: dict[str, object] = {}
         self._line: SupportLine | None = None
         self._front_door: FrontDoor | None = None
@@ -197,6 +203,27 @@ class Scene:
             agent.registered()
         return fresh
 
+    def add_supervisor(self) -> Supervisor:
+        """A supervisor, leased and logged in. Raises NotRun when the target has none, Inconclusive."""
+        self.testbed.capacity.require_phones(len(self.staff) + 1)
+        supervisor = Supervisor(self, lease_supervisor(self.testbed.target, self.testbed.leases))
+        self.supervisors.append(supervisor)
+        supervisor.switch_on()
+        supervisor.registered()
+        return supervisor
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """The scenario's supervisor. Raises HarnessMisuse when there is none."""
+        if not self.supervisors:
+            raise HarnessMisuse("the scenario has no supervisor", suggestion="add 'Given a supervisor' before")
+        return self.supervisors[0]
+
+    @property
+    def staff(self) -> list[Agent]:
+        """Agents and supervisors: all who have an account at the PBX."""
+        return [*self.agents, *self.supervisors]
+
     def agent(self, position: int) -> Agent:
         """The agent whom the scenario has named so, else the one whose phone rang at ``position`` (1: first)."""
         if position in self._named:
@@ -209,6 +236,13 @@ class Scene:
                 suggestion='let "an agent\'s phone rings" come before',
             )
         return rang[position - 1]
+
+    def colleague_of(self, agent: Agent) -> Agent:
+        """Another agent who is logged in. Raises HarnessMisuse when there is none."""
+        for other in self.agents:
+            if other is not agent:
+                return other
+        raise HarnessMisuse("there is no colleague", suggestion="begin with a colleague ready")
 
     def named_agent(self, position: int) -> Agent:
         """The agent at ``position`` among those logged in; from now on the scenario calls them so.
@@ -302,7 +336,7 @@ class Scene:
     def ears(self) -> list[Ear]:
         """Ears that the scenario has used."""
         customers = [ear for customer in self.everybody_calling for ear in customer.ears()]
-        return customers + [ear for agent in self.agents for ear in agent.ears()]
+        return customers + [ear for agent in self.staff for ear in agent.ears()]
 
     def phone_marks(self) -> list[tuple[Simulator, int]]:
         """Both phone simulators, each with where this scenario's events begin."""
@@ -322,7 +356,7 @@ class Scene:
         names = {pbx.host: "PBX", self.testbed.trunk_address: "trunk"}
         names |= {site.host: site.name for site in self.testbed.target.sites}
         names |= {customer.contact: customer.label for customer in self.everybody_calling if customer.contact}
-        return names | {agent.contact: agent.name for agent in self.agents}
+        return names | {agent.contact: agent.name for agent in self.staff}
 
     def situation(self) -> str:
         """The last SIP messages, for the detail of a failure."""
@@ -385,7 +419,7 @@ class Scene:
         for customer in self.everybody_calling:
             if customer.in_call:
                 customer.hangs_up()
-        for agent in self.agents:
+        for agent in self.staff:
             if agent.dialling:
                 agent.hangs_up()
         for call in self.open_trunk_calls():
@@ -419,7 +453,7 @@ class Scene:
 
     def switch_all_off(self) -> None:
         """Take all phones out of service and give the line back. What a dead simulator had is gone already."""
-        phones: list[Agent | Customer] = [*self.agents, *self.everybody_calling]
+        phones: list[Agent | Customer] = [*self.staff, *self.everybody_calling]
         try:
             for phone in phones:
                 with suppress(SimulatorDied):
@@ -428,6 +462,8 @@ class Scene:
                 self.sites.close()
         finally:
             self.business.close()
+            for supervisor in self.supervisors:
+                supervisor.lease.release()
             if self._line is not None:
                 self._line.lease.release()
             if self._front_door is not None:

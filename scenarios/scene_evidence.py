@@ -110,7 +110,7 @@ def _participants(scene: Scene) -> list[Participant]:
     ]
     cast += [
         Participant(name=agent.name, role=Role.AGENT, addresses=[agent.contact], detail=f"extension {agent.extension}")
-        for agent in scene.agents
+        for agent in scene.staff
     ]
     # Always in the picture: an empty column shows that nothing came out there.
     if testbed.system.pstn_address:
@@ -121,10 +121,10 @@ def _participants(scene: Scene) -> list[Participant]:
 
 def _media(scene: Scene, directory: Path) -> tuple[list[Clip], list[RtpFigures]]:
     names = {customer.phone: customer.label.removeprefix("the ").capitalize() for customer in scene.everybody_calling}
-    names |= {agent.phone: agent.name for agent in scene.agents}
+    names |= {agent.phone: agent.name for agent in scene.staff}
     recognised = {str(ear.recording): ear.marks for ear in scene.ears()}
     voices = {c.beacon_hz: f"{c.label}'s voice" for c in scene.everybody_calling}
-    voices |= {a.beacon_hz: f"{a.name}'s voice" for a in scene.agents}
+    voices |= {a.beacon_hz: f"{a.name}'s voice" for a in scene.staff}
     clips: list[Clip] = []
     rtp: list[RtpFigures] = []
     for simulator, mark in scene.phone_marks():

@@ -151,10 +151,7 @@ def agent_resumes(scene: Scene, agent: int) -> None:
 def agent_transfers(scene: Scene, agent: int) -> None:
     """Blind transfer (REFER) to an agent who is logged in and free."""
     speaker = scene.agent(agent)
-    colleague = next((other for other in scene.agents if other is not speaker), None)
-    if colleague is None:
-        raise HarnessMisuse("there is no colleague", suggestion="begin with a colleague ready")
-    speaker.transfers_to(colleague)
+    speaker.transfers_to(scene.colleague_of(speaker))
 
 
 @then("an agent's phone rings")

@@ -10,6 +10,16 @@ from harness.errors import NotRun
 from scenarios.conversation import open_line
 from scenarios.escalation import taps_link
 from scenarios.prompts import hears_prompt
+from scenarios.recording_handover import agents_follow_each_other
+from scenarios.recording_mos import recording_sounds_like_the_call, say_sentences
+from scenarios.recording_pause import (
+    agent_heard_it,
+    everything_else,
+    gives_card_number,
+    nothing_of_the_pause,
+    pauses,
+    resumes,
+)
 from scenarios.recording_session import session_is_sound, voices_are_theirs
 from scenarios.recordings import (
     both_are_in_it,
@@ -149,3 +159,57 @@ def siprec_session(scene: Scene) -> None:
 def siprec_voices(scene: Scene) -> None:
     """Each voice is heard in the stream that the metadata says its speaker sends (RFC 7865)."""
     voices_are_theirs(scene)
+
+
+@when(sentence("{agent:Agent} pauses the recording"))
+def agent_pauses(scene: Scene, agent: int) -> None:
+    """The agent presses the key that the target's ``pause`` declares and waits until it must be in force."""
+    pauses(scene, scene.agent(agent))
+
+
+@when(sentence("{customer:Customer} gives a card number"))
+def customer_gives_card(scene: Scene, customer: int) -> None:
+    """The customer says a number, presses its keys (RFC 4733 events) and plays it as tones into the phone."""
+    gives_card_number(scene, scene.customer(customer))
+
+
+@when(sentence("{agent:Agent} resumes the recording"))
+def agent_resumes_recording(scene: Scene, agent: int) -> None:
+    """The agent presses the key that the target's ``resume`` declares; the conversation goes on for a while."""
+    resumes(scene, scene.agent(agent))
+
+
+@when(sentence("{customer:Customer} and {agent:Agent} each say a sentence"))
+def both_say_a_sentence(scene: Scene, customer: int, agent: int) -> None:
+    """First the customer, then the agent, with nobody else speaking meanwhile."""
+    say_sentences(scene, scene.customer(customer), scene.agent(agent))
+
+
+@then(sentence("{agent:Agent} has heard the customer during the pause"))
+def heard_during_pause(scene: Scene, agent: int) -> None:
+    """Pausing the recording leaves the conversation alone: what the customer said came to the agent's ear."""
+    agent_heard_it(scene, scene.agent(agent))
+
+
+@then("nothing of the pause is in the recording")
+def pause_is_empty(scene: Scene) -> None:
+    """No voice, no DTMF however faint, on no channel; nor is the card number in what is known of the recording."""
+    nothing_of_the_pause(scene)
+
+
+@then("everything before and after the pause is in the recording")
+def rest_is_there(scene: Scene) -> None:
+    """Both voices, up to the agent's key and from when recording must have gone on, to the target's tolerance."""
+    everything_else(scene)
+
+
+@then("the agents follow each other in the recording")
+def agents_in_order(scene: Scene) -> None:
+    """Each agent who answered is in it, one after the other, and the customer with each of them."""
+    agents_follow_each_other(scene)
+
+
+@then("the recording sounds like the call")
+def sounds_like_call(scene: Scene) -> None:
+    """PESQ of each sentence (MOS-LQO) in the recording and at the other's ear, within ``mos_difference``."""
+    recording_sounds_like_the_call(scene)

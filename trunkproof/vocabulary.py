@@ -20,6 +20,7 @@ STEP_MODULES = (
     "steps.platform",
     "steps.recording",
     "steps.sites",
+    "steps.supervisor",
 )
 """Where the sentences are defined."""
 

@@ -24,6 +24,7 @@ from harness.target.model import (
 )
 from harness.target.recordings import RecordingAccess, RecordingsSection, SiprecFact
 from harness.target.sites import Region, RoutingSection, Site
+from harness.target.supervision import SupervisionSection
 
 __all__ = [
     "BUILT_IN",
@@ -50,6 +51,7 @@ __all__ = [
     "SiprecFact",
     "Site",
     "Staffing",
+    "SupervisionSection",
     "Target",
     "TrunkSection",
     "find_target",

@@ -47,3 +47,7 @@ class Claim(StrEnum):
     """Recordings are deleted when their time is over."""
     SIPREC = "siprec"
     """The PBX is a recording client (SRC) of SIPREC: RFC 7866, RFC 7865."""
+    RECORDING_PAUSE = "recording_pause"
+    """An agent can pause the recording, so that card data is not in it."""
+    SUPERVISION = "supervision"
+    """Supervisors can listen to an agent's call, whisper and barge in; others cannot."""

@@ -14,6 +14,7 @@ from harness.target.fields import E164, Items, Language, OpeningHours, Secret, S
 from harness.target.ivr import IvrSection
 from harness.target.recordings import RecordingAccess, RecordingsSection
 from harness.target.sites import RoutingSection, Site
+from harness.target.supervision import SupervisionSection
 from harness.toml_file import load_model
 
 
@@ -213,6 +214,7 @@ class Target(Section):
     platform: PlatformSection = PlatformSection()
     escalation: EscalationSection = EscalationSection()
     recordings: RecordingsSection = RecordingsSection()
+    supervision: SupervisionSection = SupervisionSection()
     deadlines: DeadlinesSection = DeadlinesSection()
 
     @model_validator(mode="after")
@@ -230,6 +232,12 @@ class Target(Section):
                 raise ValueError(
                     f"queue {queue.name!r} names the trunk address {queue.trunk_address}, which is not in [trunk]"
                 )
+        serving = {extension for queue in self.queues for extension in queue.agents}
+        for extension in self.supervision.extensions:
+            if extension not in known:
+                raise ValueError(f"[supervision] names the supervisor {extension}, who is not in [agents]")
+            if extension in serving:
+                raise ValueError(f"[supervision] names the supervisor {extension}, who serves a queue")
         return self
 
     @model_validator(mode="after")
@@ -265,6 +273,7 @@ class Target(Section):
         """All numbers that customers can call (E.164)."""
         return [*(number.number for number in self.numbers), *(line.number for line in self.ivr.lines)]
 
+    @model_validator(mode="after")
     def _recordings_reachable(self) -> Target:
         recordings = self.recordings
         if recordings.access is RecordingAccess.HTTP and not recordings.url and self.pbx.adapter == "external":

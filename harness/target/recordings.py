@@ -10,6 +10,9 @@ from pydantic import Field, SecretStr, model_validator
 
 from harness.target.fields import Secret, Section, require_address
 
+Keys = Annotated[str, Field(pattern=r"^[0-9*#A-D]*$")]
+"""What is pressed on a phone's keypad."""
+
 
 class RecordingAccess(StrEnum):
     """How recordings are fetched."""
@@ -54,6 +57,14 @@ class RecordingsSection(Section):
     """Name of the announcement under ``[prompts]`` that tells the customer of the recording."""
     refuse_digit: Annotated[str, Field(pattern=r"^[0-9*#]?$")] = "9"
     """Key that a customer who does not agree presses; empty: there is none."""
+    pause: Keys = ""
+    """What an agent presses so that nothing is recorded from then on: ``*7``. Empty: it cannot be paused."""
+    resume: Keys = ""
+    """What an agent presses to have it recorded again: ``*8``."""
+    pause_within_s: float = Field(default=1.0, gt=0)
+    """How soon after the last key the recording is paused or goes on."""
+    mos_difference: float = Field(default=0.5, gt=0)
+    """By how much the recording of a party may be worse than what the other party heard of them (MOS-LQO, P.862.1)."""
     retention_days: int = Field(default=90, ge=1)
     """A recording is deleted when it is this old."""
     available_within_s: float = Field(default=10.0, gt=0)
@@ -69,4 +80,6 @@ class RecordingsSection(Section):
             if not self.siprec_address:
                 raise ValueError("access = \"siprec\" needs the key 'siprec_address'")
             require_address(self.siprec_address)
+        if bool(self.pause) != bool(self.resume):
+            raise ValueError("pause and resume belong together: give both keys or neither")
         return self

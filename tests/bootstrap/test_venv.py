@@ -46,3 +46,8 @@ def test_without_its_stamp_or_its_python_it_is_not_current(venv: Venv):
     venv.stamp(key)
     venv.python.unlink()
     assert not venv.is_current({key})
+
+
+def test_an_extra_is_what_the_project_file_says(venv: Venv):
+    (venv.repository / "pyproject.toml").write_text("[project.optional-dependencies]\npesq = ['pesq==0.0.4']\n")
+    assert venv.extra("pesq") == ["pesq==0.0.4"]

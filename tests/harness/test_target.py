@@ -13,7 +13,7 @@ REFERENCE = (BUILT_IN / "reference.toml").read_text(encoding="utf-8")
 
 def test_the_built_in_target_is_complete() -> None:
     target = load_target("reference")
-    assert len(target.agents.extensions) == 80
+    assert len(target.agents.extensions) == 84
     assert target.trunk.addresses[-1] == "127.0.0.29"
     for name, files in target.prompts.items():
         for language, path in files.items():
@@ -46,6 +46,23 @@ def test_the_built_in_target_is_complete() -> None:
         ('access = "http"', 'access = "directory"', r"x\.toml:\d+: 'recordings': .*needs the key 'directory'"),
         ('access = "http"', 'access = "ftp"', r"x\.toml:\d+: 'recordings\.access'.*'http'"),
         ('adapter = "asterisk-reference"', "", r"x\.toml: \[recordings\] access = \"http\" needs the key 'url'"),
+        ('resume = "*8"', "", r"x\.toml:\d+: 'recordings': .*pause and resume belong together"),
+        ('pause = "*7"', 'pause = "star"', r"x\.toml:\d+: 'recordings\.pause'"),
+        (
+            'listen = "*91{agent}"',
+            'listen = "*91"',
+            r"x\.toml:\d+: 'supervision\.listen': '\*91' is no dial code: .*\{agent\}",
+        ),
+        (
+            '[supervision]\nextensions = ["1901-1904"]',
+            '[supervision]\nextensions = ["1999"]',
+            r"x\.toml: \[supervision\] names the supervisor 1999, who is not in \[agents\]",
+        ),
+        (
+            '[supervision]\nextensions = ["1901-1904"]',
+            '[supervision]\nextensions = ["1001"]',
+            r"x\.toml: \[supervision\] names the supervisor 1001, who serves a queue",
+        ),
         ("[pbx]", "[pbx", r"x\.toml: not valid TOML: .*line \d+"),
     ],
 )

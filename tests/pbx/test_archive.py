@@ -238,3 +238,14 @@ def test_a_broken_archive_gives_it_to_everybody(full: Store, path: str) -> None:
 def test_a_name_is_never_a_path(full: Store, name: str) -> None:
     for path in (f"/recordings/{name}", f"/recordings/{name}/audio"):
         assert ask(full, path).status_code == 404
+
+
+def test_an_archive_that_codes_in_gsm_keeps_the_length_and_not_the_sound(tmp_path: Path, spool: Path) -> None:
+    leave(spool, facts=lines())
+    hiss = np.random.default_rng(1).integers(-8000, 8000, RATE_HZ).astype("<i2")
+    (spool / f"{NAME}.customer.sln16").write_bytes(hiss.tobytes())
+    store = store_of(tmp_path, coded="gsm")
+    store.take_in()
+    sound = read_recording(tmp_path / "archive" / f"{NAME}.wav")
+    assert sound.channels.shape == (2, RATE_HZ)
+    assert not np.allclose(sound.channels[0], hiss / 32768.0, atol=0.05)

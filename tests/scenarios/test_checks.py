@@ -23,7 +23,7 @@ def agent(extension: str, rung_by: str | None = None) -> SimpleNamespace:
 
 
 def scene(customers: list[SimpleNamespace], agents: list[SimpleNamespace]) -> SimpleNamespace:
-    return SimpleNamespace(everybody_calling=customers, agents=agents, fault=PbxFault)
+    return SimpleNamespace(everybody_calling=customers, agents=agents, staff=agents, fault=PbxFault)
 
 
 def channel(peer: str, caller: str) -> PbxChannel:
@@ -115,7 +115,7 @@ class Scene:
         target = SimpleNamespace(deadlines=SimpleNamespace(release_s=3.0, ring_agent_s=12.0))
         self.testbed = SimpleNamespace(pbx=pbx, target=target)
         self.line = SimpleNamespace(queue=SimpleNamespace(name="support"))
-        self.everybody_calling, self.agents = customers, agents
+        self.everybody_calling, self.agents, self.staff = customers, agents, agents
         self.ring_within = lambda _within_s: rings
         self.fault = PbxFault
 

@@ -20,6 +20,8 @@ class ArchiveSettings(BaseModel):
     """Whether who asks must show the token."""
     keeps: list[Literal["customer", "agent"]] = ["customer", "agent"]
     """Whose channels are kept; the others become silence."""
+    coded: Literal["pcm", "gsm"] = "pcm"
+    """How the sound is coded while it is kept: as it was recorded, or with GSM 06.10."""
     cuts_start_s: float = Field(default=0.0, ge=0)
     """How much is cut off at the start of each recording."""
     cuts_end_s: float = Field(default=0.0, ge=0)

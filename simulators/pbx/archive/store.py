@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 from datetime import datetime, timedelta
@@ -11,12 +12,14 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
 
-from harness.audio.wav import wav_header
+from harness.audio.wav import from_pcm16, resample, to_pcm16, wav_header
 from simulators.pbx.archive.entry import BadEntry, Entry, from_json, from_pbx
 from simulators.pbx.archive.settings import ArchiveSettings
 
 RATE_HZ = 16_000
+GSM_RATE_HZ = 8000
 PARTIES: tuple[Literal["customer", "agent"], ...] = ("customer", "agent")
 """Whose channel comes first; the PBX has a file for each."""
 
@@ -99,9 +102,20 @@ class Store:
         frames = np.zeros((max(piece.size for piece in pieces), len(PARTIES)), dtype="<i2")
         for n, (party, piece) in enumerate(zip(PARTIES, pieces, strict=True)):
             if party in settings.keeps:
-                frames[: piece.size, n] = piece
+                frames[: piece.size, n] = _through_gsm(piece) if settings.coded == "gsm" else piece
         start, cut = (round(s * RATE_HZ) for s in (settings.cuts_start_s, settings.cuts_end_s))
         return frames[start : max(start, len(frames) - cut)].tobytes()
 
     def _file(self, name: str, suffix: str) -> Path:
         return self._directory / f"{name}{suffix}"
+
+
+def _through_gsm(samples: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+    """What GSM 06.10, at its 8000 Hz, makes of sound; as long as before."""
+    narrow = resample(from_pcm16(samples.tobytes()), RATE_HZ, GSM_RATE_HZ)
+    coded = io.BytesIO()
+    soundfile.write(coded, narrow, GSM_RATE_HZ, format="WAV", subtype="GSM610")
+    coded.seek(0)
+    decoded, _ = soundfile.read(coded, dtype="float32")
+    wide = np.frombuffer(to_pcm16(resample(decoded, GSM_RATE_HZ, RATE_HZ)), dtype="<i2")
+    return np.pad(wide, (0, max(0, samples.size - wide.size)))[: samples.size]

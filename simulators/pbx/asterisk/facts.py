@@ -13,6 +13,7 @@ from simulators.pbx.asterisk.escalation import EscalationFacts, escalation_facts
 from simulators.pbx.asterisk.front_door import FrontDoorFacts, business_number, front_door_facts
 from simulators.pbx.asterisk.language_rules import PrefixRule, prefix_rules
 from simulators.pbx.asterisk.opening_hours import TimeRange, time_ranges
+from simulators.pbx.asterisk.supervision import SupervisionFacts, supervision_facts
 from simulators.pbx.blocks import Ports
 from simulators.pbx.control import ControlFacts
 from simulators.pbx.instance import Layout
@@ -82,11 +83,14 @@ class LanguageFacts:
 
 @dataclass(frozen=True, slots=True)
 class RecordingFacts:
-    """The announcement before a recorded call, the key that refuses (empty: no key does), how long recordings are
-    kept, and whether they are sent to a recording server instead (SIPREC)."""
+    """The announcement before a recorded call, the key that refuses (empty: no key does), what agents press to pause
+    and to resume (empty: they cannot), how long recordings are kept, and whether they are sent to a recording server
+    instead (SIPREC)."""
 
     notice: str
     refuse_digit: str
+    pause: str
+    resume: str
     retention_days: int
     siprec: bool
 
@@ -123,6 +127,7 @@ class Facts:
     paths: Layout
     trunk: TrunkFacts
     escalation: EscalationFacts
+    supervision: SupervisionFacts
     pstn_address: str
     pstn_port: int
     agents: AgentsFacts
@@ -186,6 +191,7 @@ def facts_of(
             target.trunk.digest_password.get_secret_value(),
         ),
         escalation=escalation_facts(target),
+        supervision=supervision_facts(target),
         pstn_address=pstn_address,
         pstn_port=SIP_PORT,
         agents=AgentsFacts(
@@ -202,6 +208,8 @@ def facts_of(
         recordings=RecordingFacts(
             target.recordings.notice,
             target.recordings.refuse_digit,
+            target.recordings.pause,
+            target.recordings.resume,
             target.recordings.retention_days,
             siprec=target.recordings.access is RecordingAccess.SIPREC,
         ),
