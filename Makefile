@@ -13,7 +13,7 @@ help:
 
 # make itself ends with 2 for any failure; `.venv/bin/trunkproof run` gives the exact status.
 run: bootstrap
-	@.venv/bin/trunkproof run $(or $(ARGS),-n 4)
+	@.venv/bin/trunkproof run $(or $(ARGS),-n 6)
 
 # All always run, so that one look shows everything that is wrong. pytest comes last: its closing
 # line then ends the output.

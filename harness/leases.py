@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from harness.errors import Inconclusive
 
-POLL_S = 0.02
+POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ from scenarios.scene import Scene
 MARGIN_S = 2.0
 """Beyond lengths and deadlines: how long a prompt may still be on its way through jitter buffers, in s."""
 
+TORN_SCORE = 0.5
+"""Share of a prompt that must be heard, where nothing is claimed but which one it was."""
+
 MUSIC_S = 2.0
 """How much of the music must be recognised, in s."""
 
@@ -75,7 +78,7 @@ def hears_prompt(
 ) -> None:
     """The customer hears the whole prompt in that language; the PBX itself may wait ``waited_s`` before it.
 
-    Where many call at once it may be ``torn``: most of it must be there, but nothing is said of its ends.
+    Where many call at once it may be ``torn``: more than half of it must be there, which no other prompt has.
     Raises PbxFault, Inconclusive, HarnessMisuse.
     """
     target = scene.testbed.target
@@ -95,7 +98,7 @@ def hears_prompt(
         )
     )
     ear.cursor_s = start + match.last_sound_s
-    if not (match.hearing is Hearing.HEARD if torn else match.whole()):
+    if not (match.score > TORN_SCORE if torn else match.whole()):
         raise scene.fault(f"{customer.label} did not hear the whole prompt: {_what_is_missing(match)}", stall_s=STALL_S)
     connected_at = customer.connected_at()
     if connected_at is None:

@@ -37,7 +37,7 @@ def target_file(directory: Path, *changes: tuple[str, str]) -> Path:
 
 def trunk_at(address: str) -> Iterator[tuple[str, str]]:
     """Changes that leave the trunk one address, to which all queues' calls go."""
-    yield 'addresses = ["127.0.0.20-127.0.0.29"]', f'addresses = ["{address}"]'
+    yield 'addresses = ["127.0.0.20-127.0.0.29", "127.0.0.40-127.0.0.41"]', f'addresses = ["{address}"]'
     for last in range(20, 24):
         yield f'trunk_address = "127.0.0.{last}"', f'trunk_address = "{address}"'
 
