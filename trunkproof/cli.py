@@ -35,6 +35,11 @@ TAKE_A_VALUE = frozenset({"-k", "-m", "-p", "-o", "-c", "-r", "-W"})
 """pytest's options whose value is a word of its own."""
 
 
+IDLE_PLUGINS = ("hypothesispytest", "schemathesis", "anyio")
+"""Plugins of pytest that the project's own tests may bring and a run has no use for: each costs every worker a second
+of its start, as pytest's rewriting of assert statements does."""
+
+
 @app.command(context_settings=PASS_ON)
 def run(
     context: typer.Context,
@@ -66,6 +71,8 @@ def run(
         f"--rootdir={FEATURES.parent}",
         "-p", "trunkproof.plugin",
         "-p", "no:cacheprovider",
+        *(option for name in IDLE_PLUGINS for option in ("-p", f"no:{name}")),
+        "--assert=plain",
         *(["-n", str(count), "--dist=loadgroup"] if count > 1 else ["-p", "no:xdist"]),
     ]  # fmt: skip
     if not _features_named(context.args):

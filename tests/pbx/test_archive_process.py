@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from harness.process import Simulator, SimulatorRefused
-from simulators.pbx.archive.process import ArchiveConfig
+from simulators.pbx.archive.settings import ArchiveConfig
 from simulators.pbx.clock import ClockFile
 from tests.pbx.test_archive import END, NAME, TOKEN, leave, lines
 

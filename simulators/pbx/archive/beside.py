@@ -6,8 +6,7 @@ from pathlib import Path
 
 from harness.process import Simulator
 from harness.target import RecordingAccess, Target
-from simulators.pbx.archive.process import ArchiveConfig
-from simulators.pbx.archive.settings import FILE
+from simulators.pbx.archive.settings import FILE, ArchiveConfig
 from simulators.pbx.instance import Instance
 
 PORT = 8090

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,25 +13,11 @@ from harness.child import Channel, ParentGone, is_stop
 from harness.http_server import HttpServer
 from harness.toml_file import load_model
 from simulators.pbx.archive.app import make_app
-from simulators.pbx.archive.settings import ArchiveSettings
+from simulators.pbx.archive.settings import ArchiveConfig, ArchiveSettings
 from simulators.pbx.archive.store import Store
 from simulators.pbx.clock import ClockFile
 
 HOUSEKEEPING_S = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveConfig:
-    """``settings`` is the archive's file, ``spool`` where the PBX leaves recordings, ``directory`` where they are kept;
-    ``clock`` is the PBX's clock file, empty when the PBX runs by the real clock."""
-
-    address: str
-    port: int
-    token: str
-    settings: str
-    spool: str
-    directory: str
-    clock: str = ""
 
 
 def run(channel: Channel, config: ArchiveConfig) -> None:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 FILE = "archive.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveConfig:
+    """``settings`` is the archive's file, ``spool`` where the PBX leaves recordings, ``directory`` where they are kept;
+    ``clock`` is the PBX's clock file, empty when the PBX runs by the real clock."""
+
+    address: str
+    port: int
+    token: str
+    settings: str
+    spool: str
+    directory: str
+    clock: str = ""
 
 
 class ArchiveSettings(BaseModel):
