@@ -59,6 +59,19 @@ class KeepAliveTable(Table):
     """How long an answer may take in s. Assumed: 8x8 gives it at onboarding."""
 
 
+class TlsTable(Table):
+    """TLS with the PBX, on port 5061 unless the target says otherwise. The PBX's certificate must lead to a CA that
+    the trunk trusts, be valid, and be for the PBX's name, as at Meta (Meta's SIP page); TLS is 1.2 or later."""
+
+    client_certificate: str = ""
+    """Name in the client certificate that a PBX gets which asks for one; empty: none. Of a CA that nobody trusts.
+    Meta's pages of December 2025 say that none is supported and that what is shown fails validation; those of
+    September 2026 name `client.sip.fbclientcerts.com`."""
+    refused_alpn: list[str] = Field(default=["sip"])
+    """Protocols offered by ALPN (RFC 7301) on which the trunk ends the handshake with alert 120. Meta refuses `sip`
+    (github.com/livekit/sip issue 685)."""
+
+
 class UrisTable(Table):
     """How URIs look in the INVITE to the PBX. ``{called}`` and ``{caller}`` are numbers in the formats
     below."""
@@ -236,8 +249,9 @@ class Profile(Table):
     """Short name, as in reports."""
     description: str = ""
     """One line on what it stands for."""
-    transport: Literal["udp", "tcp"] = "udp"
+    transport: Literal["udp", "tcp", "tls"] = "udp"
     """Transport to the PBX when the target does not say. Assumed: 8x8 gives it at onboarding."""
+    tls: TlsTable = TlsTable()
     keep_alive: KeepAliveTable = KeepAliveTable()
     uris: UrisTable = UrisTable()
     identity: IdentityTable = IdentityTable()

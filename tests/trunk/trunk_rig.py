@@ -67,13 +67,17 @@ class RigMaker:
         self._directory = directory
         self._rigs: list[Rig] = []
 
-    def __call__(self, changes: str = "", *, tcp: bool = False, rules: str = "", **config) -> Rig:
-        """A rig whose profile is 8x8's with ``changes``: lines ``table.key = value``."""
-        pbx: SipPeer = TcpPeer(PBX) if tcp else SipPeer(PBX)
+    def __call__(
+        self, changes: str = "", *, tcp: bool = False, rules: str = "", pbx: SipPeer | None = None, **config
+    ) -> Rig:
+        """A rig whose profile is 8x8's with ``changes``: lines ``table.key = value``. ``pbx`` is another peer."""
+        pbx = pbx or (TcpPeer(PBX) if tcp else SipPeer(PBX))
         phone = SipPeer(PHONE)
         port = free_port()
         profile = self._directory / f"profile-{port}.toml"
         profile.write_text(changed(changes) + rules, encoding="utf-8")
+        if "profile" in config:
+            profile = config.pop("profile")
         trace = self._directory / f"trace-{port}.jsonl"
         values = {
             "name": "trunk",
@@ -82,7 +86,7 @@ class RigMaker:
             "pbx_side_port": port,
             "pbx_host": PBX,
             "pbx_port": pbx.port,
-            "pbx_transport": "tcp" if tcp else "udp",
+            "pbx_transport": pbx.transport.lower(),
             "profile": str(profile),
             "trace": str(trace),
         }
