@@ -290,6 +290,11 @@ class _LiveTrunk:
             pbx_transport=target.pbx.transport,
             profile=self._profile,
             trace=str(self.trace),
+            business_hostname=target.pbx.hostname,
+            trunk_hostname=target.trunk.hostname,
+            tls_ca=str(target.trunk.ca or ""),
+            tls_certificate=str(target.trunk.certificate or ""),
+            tls_key=str(target.trunk.key or ""),
             digest_username=target.trunk.digest_username,
             digest_password=target.trunk.digest_password.get_secret_value(),
         )

@@ -160,6 +160,9 @@ class MediaTable(Table):
     ptime_ms: int = Field(default=20, ge=0, le=200)
     """Packet time written into offers in ms; 0: left as it is. 20 ms is mandatory at Meta (integration
     patterns page)."""
+    encryption: Literal["none", "sdes"] = "none"
+    """SRTP: `sdes` has `RTP/SAVP` and `a=crypto` (RFC 4568) in offers to the PBX, none `RTP/AVP`. Meta: SDES or DTLS
+    (Meta's SIP page)."""
     early_media: Literal["pass", "ringing_only"] = "pass"
     """What becomes of a 183 with SDP: passed on, or 180 without SDP. Assumed: 8x8 gives it at
     onboarding."""
@@ -250,7 +253,8 @@ class Profile(Table):
     description: str = ""
     """One line on what it stands for."""
     transport: Literal["udp", "tcp", "tls"] = "udp"
-    """Transport to the PBX when the target does not say. Assumed: 8x8 gives it at onboarding."""
+    """Transport to the PBX when the target does not say. With `tls` the target must have it, too: Meta speaks nothing
+    else (Meta's SIP page). Assumed: 8x8 gives it at onboarding."""
     tls: TlsTable = TlsTable()
     keep_alive: KeepAliveTable = KeepAliveTable()
     uris: UrisTable = UrisTable()
