@@ -22,6 +22,7 @@ from simulators.phones.protocol import (
     Decline,
     HangUp,
     MediaActive,
+    MediaEncryption,
     PhoneSettings,
     PlaceCall,
     Play,
@@ -93,6 +94,7 @@ class Customer:
             plays=str(self._voice),
             drops_silent_after_s=at_start_s,
             drops_stalled_after_s=later_s,
+            encryption=MediaEncryption(testbed.profile.media.encryption),
         )
         if self.codecs:
             settings = replace(settings, codecs=self.codecs)

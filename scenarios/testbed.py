@@ -23,6 +23,7 @@ from scenarios.system import RunSettings, System
 from simulators.pbx.adapter import PbxAdapter
 from simulators.pbx.adapters import adapter_for
 from simulators.phones.customers import CustomerBook
+from simulators.trunk.profile import load_profile
 from simulators.trunk.protocol import KeepAlive, Probe, TlsFailed, TrunkConfig, WhereCustomersCall
 from simulators.whatsapp.protocol import Faces, PlatformConfig, WhereFaces
 
@@ -41,6 +42,7 @@ class Testbed:
         self.crew = crew
         self.worker = crew.worker
         self.target = system.running.target
+        self.profile = load_profile(system.profile)
         self.leases = LeaseBook(settings.directory / ".leases" / system.key)
         self.pbx: PbxAdapter = adapter_for(system.running)
         self.directory = crew.directory / system.key

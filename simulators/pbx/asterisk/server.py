@@ -56,8 +56,8 @@ class AsteriskServer(Server):
         finally:
             adapter.close()
         target = self.running.target
-        if sip_status(target.trunk.addresses[0], target.pbx.host, target.pbx.port, SIP_DEADLINE_S) == 0:
-            raise self.problem(f"does not answer SIP at {target.pbx.host}:{target.pbx.port}")
+        if sip_status(target.trunk.addresses[0], target.pbx.host, sip_port(target), SIP_DEADLINE_S) == 0:
+            raise self.problem(f"does not answer SIP at {target.pbx.host}:{sip_port(target)}")
         if self.archive is not None:
             self.archive.ready()
         if has_recording_client(target):
