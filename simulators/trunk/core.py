@@ -19,7 +19,15 @@ from simulators.trunk.keep_alive import KeepAlives
 from simulators.trunk.ordered_calls import OrderedCalls
 from simulators.trunk.policy import Decision, OpenDoor, Platform
 from simulators.trunk.profile import Profile
-from simulators.trunk.protocol import KeepAlive, Leg, TlsFailed, TrunkConfig, WayCounts
+from simulators.trunk.protocol import (
+    BrokenRule,
+    KeepAlive,
+    Leg,
+    RuleBroken,
+    TlsFailed,
+    TrunkConfig,
+    WayCounts,
+)
 from simulators.trunk.relay import Relay, Relays
 from simulators.trunk.sippy_clock import SippyClock
 from simulators.trunk.sippy_text import install
@@ -118,6 +126,9 @@ class TrunkCore:
 
     def is_deaf(self, call_id: str) -> bool:
         return self._board.is_deaf(call_id)
+
+    def rule_broken(self, call_id: str, rule: BrokenRule, why: str) -> None:
+        self._emit(RuleBroken(at=self._at(), pbx_call_id=call_id, rule=rule, why=why))
 
     def tls_failed(self, peer: Address, opened_here: bool, fault: TlsFault) -> None:
         self._emit(

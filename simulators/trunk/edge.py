@@ -31,7 +31,8 @@ from harness.trace import SipTraceEntry, SipTraceWriter, decode_octets
 from simulators.trunk.dress import change_sdp, dress, dress_for_customer
 from simulators.trunk.header_rules import HeaderRule, RuleDirection, apply_rules
 from simulators.trunk.profile import Profile
-from simulators.trunk.protocol import Leg
+from simulators.trunk.protocol import BrokenRule, Leg
+from simulators.trunk.proxies import Passage, Proxies
 from simulators.trunk.reasons import reason_of
 from simulators.trunk.sdp import without_ear
 from simulators.trunk.sippy_text import for_sippy, from_sippy
@@ -81,6 +82,9 @@ class Core(Protocol):
     def is_deaf(self, call_id: str) -> bool:
         """Whether the customer of that call hears nothing, since what the PBX sends is lost."""
 
+    def rule_broken(self, call_id: str, rule: BrokenRule, why: str) -> None:
+        """The PBX broke a rule of the trunk in the call that has this Call-ID on its side."""
+
     def tls_failed(self, peer: Address, opened_here: bool, fault: TlsFault) -> None:
         """TLS with the PBX's side failed, on a connection of the trunk's or of the peer's."""
 
@@ -115,6 +119,7 @@ class EdgeSide:
         self._core = core
         self._loop = asyncio.get_running_loop()
         self.rules: tuple[HeaderRule, ...] = profile.header_rules if leg is Leg.PBX else ()
+        self._proxies = Proxies(profile.proxies, core.rule_broken)
         self.wires: dict[str, Wire] = {}
         self.default_transport = "udp"
         self.known_places: dict[Address, Address] = {}
@@ -147,6 +152,10 @@ class EdgeSide:
             message = parse(octets)
             check_headers(message)
             if self._leg is Leg.PBX:
+                passage = self._proxies.receive(message)
+                if not passage.goes_on:
+                    self._turn_back(wire, message, source, connection, passage)
+                    return
                 apply_rules(self.rules, RuleDirection.FROM_PBX, message, self._core.values_of(message.get("Call-ID")))
             if message.is_request:
                 _remember(self._came_over, message.branch, (wire, connection))
@@ -155,6 +164,16 @@ class EdgeSide:
             self._reject(wire, octets, source, connection, str(malformed))
         except Exception:
             log.exception("%s: a message of %s:%s could not be handled", self._leg, *source)
+
+    def _turn_back(
+        self, wire: Wire, request: SipMessage, source: Address, connection: object | None, passage: Passage
+    ) -> None:
+        """A request that the proxies do not let through is answered by them, if at all."""
+        if passage.code:
+            answer = answer_to(request, passage.code, reason_of(passage.code))
+            quoted = passage.why.replace('"', "'")
+            answer.add("Warning", f'399 {self.local[0]} "{quoted}"')
+            wire.send(answer.to_bytes(), source, connection)
 
     def broken(
         self,
@@ -212,6 +231,8 @@ class EdgeSide:
             if self._core.is_deaf(message.get("Call-ID")):
                 change_sdp(message, without_ear)
             apply_rules(self.rules, RuleDirection.TO_PBX, message, values)
+            if not self._proxies.send(message, values):
+                return
         else:
             dress_for_customer(message, self._profile)
         if wire.reliable and self._is_repetition(message, destination):

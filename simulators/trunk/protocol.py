@@ -269,6 +269,28 @@ class TlsFailed(Event):
     proven: bool
 
 
+class BrokenRule(StrEnum):
+    """What a PBX did to a call that is not allowed at the provider, by the section that says so."""
+
+    RECORD_ROUTE = "record-route"
+    """The trunk's Record-Routes are to be last and unchanged in the 200 (RFC 3261 section 12.1.1)."""
+    ROUTE = "route"
+    """Requests inside a call carry the recorded route (RFC 3261 section 12.2.1.1)."""
+    VIA = "via"
+    """A response carries every Via of its request (RFC 3261 section 8.2.6.2)."""
+    ANSWER = "answer"
+    """An SDP answer keeps to its offer (RFC 3264 section 6, RFC 4568 section 5.1.3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleBroken(Event):
+    """The PBX broke a rule of the trunk in the call with this Call-ID on its side. ``why`` is one line."""
+
+    pbx_call_id: str
+    rule: BrokenRule
+    why: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused(Event):
     """The trunk itself refused an INVITE (digest, unknown customer, WhatsApp's rules).

@@ -38,12 +38,14 @@ class NoCommonCodecError(Exception):
 class SdpPolicy:
     """``codecs`` are those the trunk carries, in lower case. ``reorder`` puts them in that order, else the
     offerer's order stays. ``event_clocks`` are the telephone-event clock rates that pass (RFC 4733), in Hz.
-    ``ptime_ms`` 0 leaves the offer's packet time."""
+    ``ptime_ms`` 0 leaves the offer's packet time. ``session_lines`` and ``audio_lines`` are added."""
 
     codecs: tuple[str, ...]
     reorder: bool
     event_clocks: tuple[int, ...]
     ptime_ms: int
+    session_lines: tuple[str, ...] = ()
+    audio_lines: tuple[str, ...] = ()
 
 
 def shape_offer(sdp: str, policy: SdpPolicy) -> str:
@@ -52,6 +54,7 @@ def shape_offer(sdp: str, policy: SdpPolicy) -> str:
     Streams other than audio stay as they are.
     """
     shaped, *media = _sections(sdp)
+    shaped = [*shaped, *policy.session_lines]
     for section in media:
         shaped += _shape_audio(section, policy) if section[0].startswith("m=audio ") else section
     return "\r\n".join(shaped) + "\r\n"
@@ -184,7 +187,7 @@ def _shape_audio(section: list[str], policy: SdpPolicy) -> list[str]:
     ]
     if policy.ptime_ms:
         body += [f"a=ptime:{policy.ptime_ms}", f"a=maxptime:{policy.ptime_ms}"]
-    return [f"m=audio {port} {protocol} {' '.join(map(str, kept))}", *body]
+    return [f"m=audio {port} {protocol} {' '.join(map(str, kept))}", *body, *policy.audio_lines]
 
 
 def _payload_of(line: str) -> int | None:
