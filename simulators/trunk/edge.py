@@ -28,6 +28,7 @@ from harness.sip.message import (
     salvage,
 )
 from harness.trace import SipTraceEntry, SipTraceWriter, decode_octets
+from simulators.trunk.conduct import Conduct
 from simulators.trunk.dress import change_sdp, dress, dress_for_customer
 from simulators.trunk.header_rules import HeaderRule, RuleDirection, apply_rules
 from simulators.trunk.profile import Profile
@@ -120,6 +121,7 @@ class EdgeSide:
         self._loop = asyncio.get_running_loop()
         self.rules: tuple[HeaderRule, ...] = profile.header_rules if leg is Leg.PBX else ()
         self._proxies = Proxies(profile.proxies, core.rule_broken)
+        self._conduct = Conduct(core.rule_broken)
         self.wires: dict[str, Wire] = {}
         self.default_transport = "udp"
         self.known_places: dict[Address, Address] = {}
@@ -152,6 +154,7 @@ class EdgeSide:
             message = parse(octets)
             check_headers(message)
             if self._leg is Leg.PBX:
+                self._conduct.received(message, at)
                 passage = self._proxies.receive(message)
                 if not passage.goes_on:
                     self._turn_back(wire, message, source, connection, passage)
@@ -233,6 +236,7 @@ class EdgeSide:
             apply_rules(self.rules, RuleDirection.TO_PBX, message, values)
             if not self._proxies.send(message, values):
                 return
+            self._conduct.sent(message, time.monotonic())
         else:
             dress_for_customer(message, self._profile)
         if wire.reliable and self._is_repetition(message, destination):

@@ -278,6 +278,8 @@ class BrokenRule(StrEnum):
     """Requests inside a call carry the recorded route (RFC 3261 section 12.2.1.1)."""
     VIA = "via"
     """A response carries every Via of its request (RFC 3261 section 8.2.6.2)."""
+    REINVITE = "reinvite"
+    """A refused re-INVITE leaves the call as it is (RFC 3261 section 14.1)."""
     ANSWER = "answer"
     """An SDP answer keeps to its offer (RFC 3264 section 6, RFC 4568 section 5.1.3)."""
 

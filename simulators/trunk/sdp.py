@@ -53,14 +53,14 @@ def shape_offer(sdp: str, policy: SdpPolicy) -> str:
 
     Streams other than audio stay as they are.
     """
-    shaped, *media = _sections(sdp)
+    shaped, *media = sections(sdp)
     shaped = [*shaped, *policy.session_lines]
     for section in media:
         shaped += _shape_audio(section, policy) if section[0].startswith("m=audio ") else section
     return "\r\n".join(shaped) + "\r\n"
 
 
-def _sections(sdp: str) -> list[list[str]]:
+def sections(sdp: str) -> list[list[str]]:
     """The session's lines, then those of each medium."""
     lines = [line for line in sdp.replace("\r\n", "\n").split("\n") if line]
     starts = [n for n, line in enumerate(lines) if line.startswith("m=")] + [len(lines)]
@@ -69,7 +69,7 @@ def _sections(sdp: str) -> list[list[str]]:
 
 def without_ear(sdp: str) -> str:
     """An SDP whose audio, and the RTCP of it, nobody receives: what is sent there is lost on the way."""
-    first, *media = _sections(sdp)
+    first, *media = sections(sdp)
     lines = first
     for section in media:
         lines += _deaf(section) if section[0].startswith("m=audio ") else section
@@ -157,7 +157,7 @@ def _numbers(payloads: str) -> list[str]:
 def rejecting(offer: str) -> str:
     """An answer that takes none of the offer's streams (RFC 3264 section 6)."""
     lines = ["v=0", "o=- 0 0 IN IP4 0.0.0.0", "s=-", "c=IN IP4 0.0.0.0", "t=0 0"]
-    for section in _sections(offer)[1:]:
+    for section in sections(offer)[1:]:
         medium, _, rest = section[0].partition(" ")
         lines.append(f"{medium} 0 {rest.partition(' ')[2]}")
     return "\r\n".join(lines) + "\r\n"
@@ -169,7 +169,7 @@ def _shape_audio(section: list[str], policy: SdpPolicy) -> list[str]:
         return section
     port, protocol, payload_text = match.groups()
     payloads = [int(text) for text in payload_text.split() if text.isdigit()]
-    names = _names(section)
+    names = encodings(section)
     speech = [pt for pt in payloads if names.get(pt, ("", 0))[0] in policy.codecs]
     if not speech:
         offered = ", ".join(sorted({names[pt][0] for pt in payloads if pt in names})) or "nothing known"
@@ -196,7 +196,8 @@ def _payload_of(line: str) -> int | None:
     return int(match.group(1)) if match else None
 
 
-def _names(section: list[str]) -> dict[int, tuple[str, int]]:
+def encodings(section: list[str]) -> dict[int, tuple[str, int]]:
+    """Encoding name in lower case and clock rate in Hz by payload type, those without rtpmap included."""
     names: dict[int, tuple[str, int]] = {}
     for payload, text in STATIC_PAYLOADS.items():
         name, _, clock = text.partition("/")

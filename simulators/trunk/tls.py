@@ -163,8 +163,8 @@ async def _peek(accepted: socket.socket, count: int) -> bytes:
     loop = asyncio.get_running_loop()
     # The socket then counts as readable only when it has so much, or when it has ended.
     accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
-    readable = loop.create_future()
-    loop.add_reader(accepted, lambda: readable.done() or readable.set_result(None))
+    readable: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(accepted, _wake, readable)
     try:
         await readable
     finally:
@@ -176,3 +176,8 @@ async def _peek(accepted: socket.socket, count: int) -> bytes:
     if len(octets) < count:
         raise NotTlsError(f"the connection begins with {octets[:20]!r} and ends there")
     return octets
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

@@ -10,6 +10,7 @@ from harness.process import Simulator
 from simulators.pbx.archive.beside import begin_archive, has_archive
 from simulators.pbx.asterisk.adapter import AsteriskPbx
 from simulators.pbx.asterisk.ami import ManagerError
+from simulators.pbx.asterisk.facts import sip_port
 from simulators.pbx.asterisk.siprec_beside import begin_recording_client, has_recording_client
 from simulators.pbx.probe import sip_status
 from simulators.pbx.providers.provider import Clock, PbxProcess
