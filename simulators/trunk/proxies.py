@@ -25,10 +25,14 @@ _ROUTE = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|[^,"<]|<[^>]*>)+""")
 
 @dataclass(slots=True)
 class _Dialog:
-    """``routes`` are the pair in the order in which the PBX must send it as Route. ``vias`` are by branch."""
+    """``routes`` are the pair in the order in which the PBX must send it as Route. ``vias`` are by branch.
+
+    ``up``: there was a 2xx; the ACK of any other answer goes the way of its INVITE (RFC 3261 section 17.1.1.3).
+    """
 
     routes: tuple[str, ...]
     vias: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    up: bool = False
     broken: bool = False
 
 
@@ -60,6 +64,7 @@ class Proxies:
             return self._send_request(message, values)
         if message.method == "INVITE" and 101 <= message.code < 300 and self._table.record_route:
             dialog = self._dialog(message.get("Call-ID"), values)
+            dialog.up = dialog.up or message.code >= 200
             pair = [("Record-Route", f"<{uri}>") for uri in reversed(dialog.routes)]
             at = _index_after(message, "Via")
             message.headers[at:at] = pair
@@ -108,7 +113,7 @@ class Proxies:
         return THROUGH
 
     def _receive_request(self, message: SipMessage, dialog: _Dialog) -> Passage:
-        if message.method == "CANCEL" or not parameter(message.get("To"), "tag"):
+        if message.method == "CANCEL" or not dialog.up or not parameter(message.get("To"), "tag"):
             return THROUGH
         given = tuple(_uri(route) for route in _listed(message, "Route"))
         message.remove("Route")
@@ -130,6 +135,7 @@ class Proxies:
             message.set("Via", top)
 
     def _take_recorded(self, message: SipMessage, dialog: _Dialog) -> None:
+        dialog.up = dialog.up or message.code >= 200
         recorded = [_uri(route) for route in _listed(message, "Record-Route")]
         count = len(dialog.routes)
         if message.code >= 200 and count and tuple(recorded[-count:]) != dialog.routes:
