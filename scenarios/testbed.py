@@ -29,6 +29,8 @@ from simulators.whatsapp.protocol import Faces, PlatformConfig, WhereFaces
 
 TRUNK_LEASE_S = 120.0
 PROBE_S = 2.0
+TLS_PROBE_S = 5.0
+"""Longer than the trunk waits for a TLS handshake, so that it can tell that there was none."""
 
 
 class Testbed:
@@ -149,7 +151,8 @@ class Testbed:
         return self._probe().code != 0
 
     def _probe(self) -> KeepAlive:
-        answer: KeepAlive = self.trunk.call(Probe(timeout_s=PROBE_S), timeout_s=PROBE_S + 3)
+        timeout_s = TLS_PROBE_S if self.target.pbx.transport == "tls" else PROBE_S
+        answer: KeepAlive = self.trunk.call(Probe(timeout_s=timeout_s), timeout_s=timeout_s + 3)
         return answer
 
     def require_reachable(self) -> None:
@@ -165,7 +168,7 @@ class Testbed:
             raise PbxFault(f"{where} gets no call over TLS: {failed[-1].why}", stall_s=NO_STALL)
         why = f" ({answer.why})" if answer.why else ""
         raise Inconclusive(
-            f"{where} did not answer OPTIONS from the trunk at {self.trunk_address} within {PROBE_S:g} s{why}: "
+            f"{where} did not answer OPTIONS from the trunk at {self.trunk_address} in time{why}: "
             "is it running, and does it admit that address?"
         )
 

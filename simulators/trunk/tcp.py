@@ -21,6 +21,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, wire: TcpWire, *, ours: bool = False) -> None:
         self.ours = ours
         self.heard = False
+        self.closed_here = False
         self._wire = wire
         self._framer = StreamFramer()
         self._transport: asyncio.Transport | None = None
@@ -58,6 +59,7 @@ class Connection(asyncio.Protocol):
             self._wire.listener.sent(self._wire, octets, self.local, self.peer, monotonic())
 
     def close(self) -> None:
+        self.closed_here = True
         if self._transport is not None:
             self._transport.close()
 

@@ -20,13 +20,22 @@ from simulators.trunk.client_hello import (
     parse_client_hello,
     record_length,
 )
-from simulators.trunk.tcp import CONNECT_DEADLINE_S, Connection, TcpWire
-from simulators.trunk.tls_faults import ALPN_REFUSED, TlsCause, TlsFault, from_pbx, to_pbx
+from simulators.trunk.tcp import Connection, TcpWire
+from simulators.trunk.tls_faults import (
+    ALPN_REFUSED,
+    CLOSED_AT_ONCE,
+    CLOSED_BY_PBX,
+    NoHandshakeError,
+    TlsCause,
+    TlsFault,
+    from_pbx,
+    to_pbx,
+)
 from simulators.trunk.wire import Address, WireListener
 
 DEFAULT_PORT = 5061
 """Of SIP over TLS (RFC 3261 section 19.1.2)."""
-HANDSHAKE_S = 4.0
+HANDSHAKE_S = 3.0
 BACKLOG = 128
 
 log = logging.getLogger(__name__)
@@ -96,22 +105,38 @@ class TlsWire(TcpWire):
 
     def lost(self, connection: Connection, error: Exception | None) -> None:
         super().lost(connection, error)
-        # In TLS 1.3 a server looks at the client's certificate when the client believes the handshake done.
-        if isinstance(error, ssl.SSLError) and connection.ours and not connection.heard:
-            fault = to_pbx(error, self._settings.hostname)
-            self._tell(connection.peer, True, fault)
-            self.listener.unreachable(connection.peer, f"TLS: {fault.why}")
+        if connection.heard or connection.closed_here:
+            return
+        # One side may look at the other's certificate when that one believes the handshake done (RFC 8446).
+        if not connection.ours:
+            fault = from_pbx(error) if error else CLOSED_BY_PBX
+            log.warning("TLS connection of %s:%s: %s", *connection.peer, fault.why)
+            self._tell(connection.peer, False, fault)
+            return
+        fault = to_pbx(error, self._settings.hostname) if error else CLOSED_AT_ONCE
+        self._tell(connection.peer, True, fault)
+        self.listener.unreachable(connection.peer, f"TLS: {fault.why}")
 
     async def open(self, destination: Address) -> Connection:
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(
-            lambda: Connection(self, ours=True),
-            *destination,
-            local_addr=(self.local[0], 0),
-            ssl=self._to_pbx,
-            server_hostname=self._settings.hostname or destination[0],
-            ssl_handshake_timeout=CONNECT_DEADLINE_S,
-        )
+        plain = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            plain.setblocking(False)
+            plain.bind((self.local[0], 0))
+            await loop.sock_connect(plain, destination)
+            try:
+                async with asyncio.timeout(HANDSHAKE_S):
+                    _, connection = await loop.create_connection(
+                        lambda: Connection(self, ours=True),
+                        sock=plain,
+                        ssl=self._to_pbx,
+                        server_hostname=self._settings.hostname or destination[0],
+                    )
+            except TimeoutError:
+                raise NoHandshakeError from None
+        except BaseException:
+            plain.close()
+            raise
         return connection
 
     def failed(self, destination: Address, error: Exception) -> str:

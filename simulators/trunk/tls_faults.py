@@ -96,14 +96,35 @@ ALPN_REFUSED = TlsFault(
 )
 
 
+CLOSED_AT_ONCE = TlsFault(
+    TlsCause.CLIENT_CERTIFICATE,
+    "it closed the connection right after the TLS handshake, as a PBX does that asks for a client certificate and does "
+    "not take the trunk's; Meta has none that passes: do not request one",
+)
+
+
+CLOSED_BY_PBX = TlsFault(
+    TlsCause.TRUNK_CERTIFICATE,
+    "it closed its connection right after the TLS handshake, as a PBX does that does not take the trunk's certificate: "
+    "does it trust the CA, and does it know the trunk by a name in the certificate?",
+)
+
+
+class NoHandshakeError(TimeoutError):
+    """A connection was taken, and no TLS handshake came of it in time."""
+
+
 def to_pbx(error: BaseException, hostname: str) -> TlsFault:
     """Why the trunk's own connection to the PBX failed. ``hostname`` is what the certificate must be for."""
     if isinstance(error, ssl.SSLCertVerificationError):
         cause = _VERIFY_CAUSES.get(error.verify_code, TlsCause.OTHER_CERTIFICATE)
         text = _VERIFY_TEXTS.get(cause, f"its certificate is not accepted: {error.verify_message}")
         return TlsFault(cause, text.format(hostname=hostname))
+    if isinstance(error, NoHandshakeError):
+        why = "it takes the connection and does not answer the TLS handshake: is that its TLS port?"
+        return TlsFault(TlsCause.NO_ANSWER, why)
     if isinstance(error, TimeoutError):
-        return TlsFault(TlsCause.NO_ANSWER, "it did not answer the TLS handshake in time")
+        return TlsFault(TlsCause.NO_ANSWER, "there was no connection in time")
     if isinstance(error, ConnectionRefusedError) or getattr(error, "errno", None) == errno.ECONNREFUSED:
         return TlsFault(TlsCause.NOBODY_LISTENS, "nobody listens there")
     return _handshake(error, _TO_PBX_TEXTS)

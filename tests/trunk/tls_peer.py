@@ -15,6 +15,9 @@ from harness.certificates import CertificateFiles
 from simulators.trunk.framing import StreamFramer
 from simulators.trunk.message import SipMessage, parse
 
+NAME = "pbx.example"
+TRUNK_NAME = "trunk.example"
+
 
 class TlsPeer(SipPeer):
     """``files`` are the PBX's certificate; ``demands`` is a CA file: clients must have a certificate of it."""

@@ -49,6 +49,10 @@ class Rig:
     def finished(self) -> CallFinished:
         return self.trunk.wait_for(CallFinished, timeout_s=4)
 
+    def finished_not(self) -> bool:
+        """Whether the call is still up."""
+        return not self.count(CallFinished)
+
     def reaches(self, leg: Leg, phase: LegPhase) -> LegChanged:
         return self.trunk.wait_for(LegChanged, lambda e: e.leg is leg and e.phase is phase, timeout_s=4)
 
