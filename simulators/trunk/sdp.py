@@ -100,7 +100,7 @@ class MediaPlace:
 def media_place(sdp: str) -> MediaPlace | None:
     """The place of the first audio stream in use; None when there is none, or it has no address (0.0.0.0: a hold of
     RFC 2543)."""
-    session, *media = _sections(sdp)
+    session, *media = sections(sdp)
     for section in media:
         match = _AUDIO.match(section[0])
         if match is None or match.group(1) == "0":
@@ -112,17 +112,17 @@ def media_place(sdp: str) -> MediaPlace | None:
         for line in section:
             if found := _RTCP.match(line):
                 rtcp_host, rtcp_port = found.group(2) or host, int(found.group(1))
-        clocks = {pt: clock_hz for pt, (_, clock_hz) in _names(section).items()}
+        clocks = {pt: clock_hz for pt, (_, clock_hz) in encodings(section).items()}
         return MediaPlace((host, port), (rtcp_host, rtcp_port), frozenset(event_formats(sdp)), clocks)
     return None
 
 
 def event_formats(sdp: str) -> dict[int, int]:
     """Clock rate in Hz by payload type of the telephone-events in the first audio stream in use (RFC 4733)."""
-    for section in _sections(sdp)[1:]:
+    for section in sections(sdp)[1:]:
         match = _AUDIO.match(section[0])
         if match is not None and match.group(1) != "0":
-            names = _names(section)
+            names = encodings(section)
             types = map(int, _numbers(match.group(3)))
             return {pt: names[pt][1] for pt in types if names.get(pt, ("", 0))[0] == "telephone-event"}
     return {}
@@ -130,7 +130,7 @@ def event_formats(sdp: str) -> dict[int, int]:
 
 def with_media_at(sdp: str, host: str, port: int, rtcp_port: int) -> str:
     """The SDP with its first audio stream in use at another place; an SDP without one stays as it is."""
-    lines, *media = _sections(sdp)
+    lines, *media = sections(sdp)
     moved = media_place(sdp) is None
     for section in media:
         match = _AUDIO.match(section[0])
