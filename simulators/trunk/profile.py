@@ -67,7 +67,7 @@ class TlsTable(Table):
     """Name in the client certificate that a PBX gets which asks for one; empty: none. Of a CA that nobody trusts.
     Meta's pages of December 2025 say that none is supported and that what is shown fails validation; those of
     September 2026 name `client.sip.fbclientcerts.com`."""
-    refused_alpn: list[str] = Field(default=["sip"])
+    refused_alpn: list[str] = Field(default=[])
     """Protocols offered by ALPN (RFC 7301) on which the trunk ends the handshake with alert 120. Meta refuses `sip`
     (github.com/livekit/sip issue 685)."""
 
