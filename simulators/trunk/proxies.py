@@ -128,7 +128,8 @@ class Proxies:
     def _take_vias(self, message: SipMessage, dialog: _Dialog) -> None:
         sent = dialog.vias.get(message.branch, ())
         top, *further = _listed(message, "Via")
-        if sent:
+        # CANCEL goes from hop to hop, with one Via and the branch of its INVITE (RFC 3261 section 9.1).
+        if sent and message.method != "CANCEL":
             echoed = tuple(further[-len(sent) :])
             if [_plain(via) for via in echoed] != [_plain(via) for via in sent]:
                 self._mark(message, dialog, BrokenRule.VIA, f"Via below the first came back as {', '.join(further)}")

@@ -142,6 +142,14 @@ def test_changed_via() -> None:
     assert [rule for rule, _ in line.broken] == [BrokenRule.VIA]
 
 
+def test_cancel_has_one_via() -> None:
+    line = Line()
+    top = line.invite().get("Via")
+    answer = SipMessage("SIP/2.0 200 OK", [("Via", top), ("Call-ID", "c"), ("CSeq", "1 CANCEL")])
+    assert line.proxies.receive(answer) is THROUGH
+    assert line.broken == []
+
+
 def test_responses_to_the_pbx_have_the_pair_the_other_way_round() -> None:
     line = Line()
     ok = SipMessage("SIP/2.0 200 OK", request("INVITE", Record_Route="<sip:own;lr>").headers)
