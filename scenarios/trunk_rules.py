@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from harness.errors import NO_STALL, NotRun, PbxFault
+from harness.sip.message import SipMessage, parse
 from harness.trace import decode_octets
 from scenarios.scene import Scene
-from simulators.trunk.message import SipMessage, parse
 from simulators.trunk.protocol import BrokenRule, RuleBroken, TlsFailed
 
 _TEXTS = {

@@ -8,8 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.sip.message import SipMessage
 from harness.trace import decode_octets
-from simulators.trunk.message import SipMessage
 from simulators.trunk.protocol import BrokenRule
 from simulators.trunk.sdp import encodings, sections
 

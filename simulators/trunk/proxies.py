@@ -13,8 +13,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from harness.sip.message import SipMessage, parameter
 from simulators.trunk.header_rules import fill
-from simulators.trunk.message import SipMessage, parameter
 from simulators.trunk.profile import ProxiesTable
 from simulators.trunk.protocol import BrokenRule
 

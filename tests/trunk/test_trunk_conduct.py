@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.sip.message import SipMessage
 from simulators.trunk.conduct import AFTER_REFUSAL_S, Conduct, unfit
-from simulators.trunk.message import SipMessage
 from simulators.trunk.protocol import BrokenRule
 
 OFFER = """v=0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.trunk.message import SipMessage
+from harness.sip.message import SipMessage
 from simulators.trunk.profile import ProxiesTable, load_profile
 from simulators.trunk.protocol import BrokenRule
 from simulators.trunk.proxies import THROUGH, Passage, Proxies

@@ -12,8 +12,8 @@ from time import monotonic
 from sip_peer import DEADLINE_S, SipPeer
 
 from harness.certificates import CertificateFiles
-from simulators.trunk.framing import StreamFramer
-from simulators.trunk.message import SipMessage, parse
+from harness.sip.framing import StreamFramer
+from harness.sip.message import SipMessage, parse
 
 NAME = "pbx.example"
 TRUNK_NAME = "trunk.example"
