@@ -32,7 +32,8 @@ from simulators.pbx import reference
 from simulators.pbx.adapter import RunningPbx
 from simulators.pbx.asterisk.twins import find_twin
 from simulators.pstn.trap import PSTN_PORT, pstn_calls
-from simulators.trunk.profile import Profile, load_profile
+from simulators.trunk.profile import load_profile
+from trunkproof.fitting import fitted
 from trunkproof.plugin.progress import Progress
 from trunkproof.plugin.workbench import NOTES_NAME
 
@@ -115,21 +116,7 @@ class LiveRun:
         if self._profile_name:
             trunk = target.trunk.model_copy(update={"profile": self._profile_name})
             target = target.model_copy(update={"trunk": trunk})
-        profile = load_profile(target.trunk.profile)
-        if target.pbx.adapter == "external":
-            _require_tls(target, profile)
-        else:
-            if profile.transport == "tls" and target.sites:
-                raise HarnessMisuse(
-                    f"the target {target.name!r} cannot speak TLS, which the profile {profile.name!r} needs",
-                    suggestion="run it against --target reference",
-                )
-            target = reference.for_trunk(
-                target,
-                transport=profile.transport,
-                media_encryption=profile.media.encryption,
-                domain=profile.uris.from_host,
-            )
+        target = fitted(target, load_profile(target.trunk.profile))
         if self._twin and target.pbx.adapter == "external":
             raise HarnessMisuse("only the reference PBX has twins", suggestion="leave --twin out")
         return reference.with_passwords(target)
@@ -289,16 +276,6 @@ class LiveRun:
             unfinished = latest.with_name(f".latest-{self.run_id}")
             unfinished.symlink_to(self.directory.name)
             unfinished.rename(latest)
-
-
-def _require_tls(target: Target, profile: Profile) -> None:
-    """Raises HarnessMisuse when a profile that speaks TLS only meets a target that does not."""
-    if profile.transport == "tls" and target.pbx.transport != "tls":
-        raise HarnessMisuse(
-            f"[pbx] transport is '{target.pbx.transport}', but the trunk's profile '{profile.name}' speaks TLS only",
-            where=target.name,
-            suggestion='write transport = "tls" and the PBX\'s hostname',
-        )
 
 
 def target_names(named: list[str], twin: str, profile: str = "") -> list[str]:
