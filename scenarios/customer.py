@@ -22,6 +22,7 @@ from simulators.phones.protocol import (
     Decline,
     HangUp,
     MediaActive,
+    MediaEncryption,
     PhoneSettings,
     PlaceCall,
     Play,
@@ -93,6 +94,7 @@ class Customer:
             plays=str(self._voice),
             drops_silent_after_s=at_start_s,
             drops_stalled_after_s=later_s,
+            encryption=MediaEncryption(testbed.profile.media.encryption),
         )
         if self.codecs:
             settings = replace(settings, codecs=self.codecs)
@@ -109,7 +111,11 @@ class Customer:
         )
 
     def relay_media(self, rules: tuple[MediaRule, ...]) -> None:
-        """Have the trunk relay the media of the customer's calls from now on, by these rules."""
+        """Have the trunk relay the media of the customer's calls from now on, by these rules. Raises NotRun for SRTP,
+        where packets that are changed on the way are thrown away."""
+        profile = self._scene.testbed.profile
+        if profile.media.encryption != "none":
+            raise NotRun(f"the trunk's profile {profile.name!r} encrypts media: it cannot be changed on the way")
         self.switch_off()
         self.media_rules = rules
         self.switch_on()

@@ -11,7 +11,7 @@ from time import monotonic, sleep, time
 from typing import TYPE_CHECKING
 
 from harness.audio.beacon import BEACONS_HZ, write_beacon
-from harness.errors import HarnessMisuse, Inconclusive, PbxFault
+from harness.errors import HarnessMisuse, Inconclusive, NotRun, PbxFault
 from harness.lag import Stalled
 from harness.messages import Event
 from harness.process import AwaitExpired, Simulator, SimulatorDied
@@ -159,6 +159,7 @@ class Scene:
     ) -> Customer:
         self.require_customers(1)
         self.testbed.capacity.require_codecs(codecs)
+        self._require_carried(codecs)
         identity = self.testbed.customer_book.customer(country=country)
         if profile_name is not None:
             identity = replace(identity, profile_name=profile_name)
@@ -167,6 +168,12 @@ class Scene:
         if on_whatsapp:
             self.whatsapp.join(identity)
         return Customer(self, identity, label=label, codecs=codecs)
+
+    def _require_carried(self, codecs: tuple[Codec, ...]) -> None:
+        """Raises NotRun when the trunk would carry none of them: that call says nothing of the PBX."""
+        profile = self.testbed.profile
+        if codecs and not {codec.value for codec in codecs} & {codec.value for codec in profile.media.codecs}:
+            raise NotRun(f"the trunk's profile {profile.name!r} does not carry {', '.join(codecs)}")
 
     @property
     def everybody_calling(self) -> list[Customer]:

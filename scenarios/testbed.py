@@ -11,7 +11,7 @@ import tempfile
 from itertools import cycle
 from pathlib import Path
 
-from harness.errors import Inconclusive
+from harness.errors import NO_STALL, Inconclusive, PbxFault
 from harness.lag import Stalled
 from harness.leases import Lease, LeaseBook
 from harness.process import Simulator
@@ -23,11 +23,14 @@ from scenarios.system import RunSettings, System
 from simulators.pbx.adapter import PbxAdapter
 from simulators.pbx.adapters import adapter_for
 from simulators.phones.customers import CustomerBook
-from simulators.trunk.protocol import KeepAlive, Probe, TrunkConfig, WhereCustomersCall
+from simulators.trunk.profile import load_profile
+from simulators.trunk.protocol import KeepAlive, Probe, TlsFailed, TrunkConfig, WhereCustomersCall
 from simulators.whatsapp.protocol import Faces, PlatformConfig, WhereFaces
 
 TRUNK_LEASE_S = 120.0
 PROBE_S = 2.0
+TLS_PROBE_S = 5.0
+"""Longer than the trunk waits for a TLS handshake, so that it can tell that there was none."""
 
 
 class Testbed:
@@ -41,6 +44,7 @@ class Testbed:
         self.crew = crew
         self.worker = crew.worker
         self.target = system.running.target
+        self.profile = load_profile(system.profile)
         self.leases = LeaseBook(settings.directory / ".leases" / system.key)
         self.pbx: PbxAdapter = adapter_for(system.running)
         self.directory = crew.directory / system.key
@@ -144,17 +148,29 @@ class Testbed:
 
     def reachable(self) -> bool:
         """Whether the PBX answers OPTIONS from the trunk at all; any final code will do."""
-        answer: KeepAlive = self.trunk.call(Probe(timeout_s=PROBE_S), timeout_s=PROBE_S + 3)
-        return answer.code != 0
+        return self._probe().code != 0
+
+    def _probe(self) -> KeepAlive:
+        timeout_s = TLS_PROBE_S if self.target.pbx.transport == "tls" else PROBE_S
+        answer: KeepAlive = self.trunk.call(Probe(timeout_s=timeout_s), timeout_s=timeout_s + 3)
+        return answer
 
     def require_reachable(self) -> None:
-        """Raises Inconclusive when the PBX is silent."""
-        if not self.reachable():
-            pbx = self.target.pbx
-            raise Inconclusive(
-                f"the PBX at {pbx.host}:{pbx.port}/{pbx.transport} did not answer OPTIONS from the trunk at "
-                f"{self.trunk_address} within {PROBE_S:g} s: is it running, and does it admit that address?"
-            )
+        """Raises Inconclusive when the PBX is silent, PbxFault when it is there and spoils TLS."""
+        mark = self.trunk.mark()
+        answer = self._probe()
+        if answer.code:
+            return
+        pbx = self.target.pbx
+        where = f"the PBX at {pbx.host}:{pbx.port}/{pbx.transport}"
+        failed = [e for e in self.trunk.events(mark) if isinstance(e, TlsFailed) and e.opened_here]
+        if failed and failed[-1].proven:
+            raise PbxFault(f"{where} gets no call over TLS: {failed[-1].why}", stall_s=NO_STALL)
+        why = f" ({answer.why})" if answer.why else ""
+        raise Inconclusive(
+            f"{where} did not answer OPTIONS from the trunk at {self.trunk_address} in time{why}: "
+            "is it running, and does it admit that address?"
+        )
 
     def stop(self) -> None:
         """End the trunk and the platform; the people are the worker's."""
@@ -194,7 +210,7 @@ class Testbed:
             access_token=self.access_token,
             app_secret=self.crew.app_secret,
             sip_password=trunk.digest_password.get_secret_value(),
-            sip_hostname=self.target.pbx.host,
+            sip_hostname=self.target.pbx.hostname or self.target.pbx.host,
             rules=str(platform.rules or ""),
             availability=str(platform.availability or ""),
         )
@@ -211,6 +227,11 @@ class Testbed:
             pbx_transport=pbx.transport,
             profile=self.system.profile,
             trace=str(self.trunk_trace),
+            business_hostname=pbx.hostname,
+            trunk_hostname=trunk.hostname,
+            tls_ca=str(trunk.ca or ""),
+            tls_certificate=str(trunk.certificate or ""),
+            tls_key=str(trunk.key or ""),
             digest_username=trunk.digest_username,
             digest_password=trunk.digest_password.get_secret_value(),
             policy_socket=str(self._policy_socket),

@@ -1,14 +1,20 @@
 """What the doctor finds, and whether it says what to do."""
 
+import contextlib
 import json
 import socket
+import ssl
 import threading
 from pathlib import Path
 
 import pytest
 
+from harness.certificates import make_authority
+from harness.errors import HarnessMisuse
 from harness.target import RecordingAccess, RecordingsSection, Target, load_target
+from simulators.trunk.profile import load_profile
 from trunkproof.doctor import Check, doctor, exit_code, machine, network, phones, providers, recordings, render
+from trunkproof.fitting import fitted
 
 WELL = Check("this", True, "fine")
 POOR = Check("that", None, "less than could be", "do better")
@@ -155,6 +161,43 @@ def test_recordings_that_cannot_be_reached_are_a_warning_with_advice(tmp_path: P
         assert check is not None and check.ok is ok
         assert says in check.detail
         assert bool(check.advice) is (ok is None)
+
+
+@pytest.mark.parametrize(
+    ("name", "ok", "detail"),
+    [("pbx.example", True, "'200 OK'"), ("other.example", False, "its certificate is not for 'pbx.example'")],
+)
+def test_a_users_pbx_over_tls(tmp_path: Path, name: str, ok: bool, detail: str):
+    authority = make_authority()
+    (tmp_path / "ca.pem").write_bytes(authority.pem)
+    files = authority.issue(name, hosts=[name]).write(tmp_path, "pbx")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.certificate, files.key)
+    with socket.create_server(("127.0.0.1", 0)) as pbx:
+
+        def serve() -> None:
+            plain, _ = pbx.accept()
+            with contextlib.suppress(ssl.SSLError), context.wrap_socket(plain, server_side=True) as connection:
+                connection.recv(4096)
+                connection.sendall(b"SIP/2.0 200 OK\r\n\r\n")
+
+        server = threading.Thread(target=serve)
+        server.start()
+        plain = external(pbx.getsockname()[1])
+        over_tls = plain.pbx.model_copy(update={"transport": "tls", "hostname": "pbx.example"})
+        trunk = plain.trunk.model_copy(update={"ca": tmp_path / "ca.pem"})
+        check = network.answers_sip(plain.model_copy(update={"pbx": over_tls, "trunk": trunk}))
+        server.join(5)
+    assert check.ok is ok
+    assert detail in check.detail
+
+
+def test_a_profile_with_tls_only_needs_a_target_with_tls():
+    with pytest.raises(HarnessMisuse, match=r"\[pbx\] transport is 'udp', and the trunk's profile 'meta-sdes' has TLS"):
+        fitted(external(5060), load_profile("meta-sdes"))
+    reference = fitted(load_target("reference"), load_profile("meta-sdes"))
+    assert (reference.pbx.transport, reference.pbx.port, reference.trunk.port) == ("tls", 5061, 5061)
+    assert fitted(load_target("reference"), load_profile("8x8")) == load_target("reference")
 
 
 def test_only_orphans_of_ours_are_leftovers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

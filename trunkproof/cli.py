@@ -58,7 +58,7 @@ def run(
     if list_twins:
         _print_twins()
         return
-    targets = target_names(target or [], twin)
+    targets = target_names(target or [], twin, profile)
     count = _workers_possible(targets, workers)
     arguments = [
         *(context.args or []),

@@ -41,6 +41,12 @@ your own PBX or SBC:
 `--target` may be given several times: each scenario then runs on the first target that claims all it is tagged with.
 Without it a run is against all reference targets.
 
+Meta's own trunk (`--profile meta-sdes`) speaks TLS and SRTP only. Set `[pbx] transport = "tls"` and the `hostname`
+that is in your PBX's certificate. A certificate of a public CA is checked as Meta checks it; for one of your own CA
+name that in `[trunk] ca`. If your PBX checks the trunk's certificate, give the trunk one that it trusts
+(`certificate`, `key`).
+`trunkproof doctor` tells in one line what is wrong with TLS.
+
 A wrong key or value is one line that names the file, the line, the key and the nearest key there is.
 
 Addresses outside loopback work as well: give addresses of this machine that the PBX can reach. The load

@@ -26,6 +26,7 @@ from simulators.phones.protocol import (
     Codec,
     Codecs,
     HangUp,
+    MediaEncryption,
     PhonesConfig,
     PhoneSettings,
     PlaceCall,
@@ -34,12 +35,15 @@ from simulators.phones.protocol import (
 )
 from simulators.trunk.profile import find_profile, load_profile
 from simulators.trunk.protocol import CustomerOnline, KeepAlive, Probe, TrunkConfig, WhereCustomersCall
+from trunkproof.fitting import fitted
 from trunkproof.live_ladder import LiveLadder, TraceFollower
 
 DEFAULT_CALLER = "+447700900123"
 DEFAULT_NAME = "Ana Ångström"
 PHONE = "customer"
 ENDED_S = 10.0
+PROBE_S = 5.0
+"""Longer than the trunk waits for a TLS handshake, so that it can tell that there was none."""
 REFRESH_S = 0.05
 EXIT_CONNECTED, EXIT_PBX_FAULT = 0, 1
 HELP = "call NUMBER · d DIGITS · h hang up · q quit"
@@ -97,7 +101,7 @@ def trunk(request: TrunkRequest, console: Console, prompt: Prompt = input) -> in
     """
     target = load_target(request.target)
     profile = request.profile or target.trunk.profile
-    load_profile(profile)
+    target = fitted(target, load_profile(profile))
     directory = Path("out") / f"trunk-{datetime.now():%Y%m%d-%H%M%S}"
     directory.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -167,6 +171,7 @@ class _LiveTrunk:
             domain=self.address,
             display_name=self._request.name,
             codecs=tuple(codec for codec in Codec if codec in available),
+            encryption=MediaEncryption(load_profile(self._profile).media.encryption),
         )
         contact = self._phone.call(SwitchOn(settings=settings))
         self._trunk.call(
@@ -256,10 +261,11 @@ class _LiveTrunk:
             return None
 
     def _require_pbx(self) -> None:
-        answer: KeepAlive = self._trunk.call(Probe())
+        answer: KeepAlive = self._trunk.call(Probe(timeout_s=PROBE_S), timeout_s=PROBE_S + 3)
         if not answer.code:
+            why = f" ({answer.why})" if answer.why else ""
             raise Inconclusive(
-                f"the PBX at {pbx_place(self._target)} did not answer OPTIONS from {self.address}: is it running, "
+                f"the PBX at {pbx_place(self._target)} did not answer OPTIONS from {self.address}{why}: is it running, "
                 "and does it admit that address?"
             )
 
@@ -290,6 +296,11 @@ class _LiveTrunk:
             pbx_transport=target.pbx.transport,
             profile=self._profile,
             trace=str(self.trace),
+            business_hostname=target.pbx.hostname,
+            trunk_hostname=target.trunk.hostname,
+            tls_ca=str(target.trunk.ca or ""),
+            tls_certificate=str(target.trunk.certificate or ""),
+            tls_key=str(target.trunk.key or ""),
             digest_username=target.trunk.digest_username,
             digest_password=target.trunk.digest_password.get_secret_value(),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -16,6 +16,9 @@ from harness.target.recordings import RecordingAccess, RecordingsSection
 from harness.target.sites import RoutingSection, Site
 from harness.target.supervision import SupervisionSection
 from harness.toml_file import load_model
+
+TLS_PORT = 5061
+"""Of SIP over TLS (RFC 3261 section 19.1.2)."""
 
 
 class Purpose(StrEnum):
@@ -39,8 +42,12 @@ class PbxSection(Section):
     """IP address or name that the trunk sends INVITE to."""
     port: int = Field(default=5060, ge=1, le=65535)
     """Port of the PBX's SIP side towards the trunk."""
-    transport: Literal["udp", "tcp"] = "udp"
-    """How the trunk sends SIP to it."""
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    """How the trunk sends SIP to it. With ``tls`` the ports of ``[pbx]`` and ``[trunk]`` are 5061 when left out."""
+    hostname: str = ""
+    """Name of the PBX in URIs and in its certificate, which over TLS must be for it; ``host`` when left out."""
+    media_encryption: Literal["none", "sdes"] = "none"
+    """Reference PBX only: SRTP with the trunk, as ``trunkproof run --profile`` sets it."""
     timezone: Zone = "UTC"
     """The PBX's own time zone, in which opening hours are meant."""
     own_for_each_worker: bool = False
@@ -60,6 +67,18 @@ class TrunkSection(Section):
     """Local IP addresses the PBX knows the trunk by. Scenarios run side by side need one each."""
     port: int = Field(default=5060, ge=1, le=65535)
     """Local port towards the PBX."""
+    hostname: str = ""
+    """Name by which the PBX finds the trunk, in its Record-Route and Contact; its address when left out. The PBX must
+    resolve it to one of ``addresses``: Meta's own ``wa.meta.vc`` leads to Meta."""
+    domain: str = ""
+    """Reference PBX only: domain in the URIs of its calls to customers, as ``trunkproof run --profile`` sets it."""
+    ca: Path | None = None
+    """PEM file of the CAs that may have signed the PBX's certificate; the system's own when left out, as at Meta."""
+    certificate: Path | None = None
+    """PEM file of the trunk's own certificate, for connections of the PBX; when left out one is made that leads to no
+    CA the PBX knows."""
+    key: Path | None = None
+    """PEM file of the key of ``certificate``."""
     digest_username: str = ""
     """For PBXs that challenge the trunk's INVITE, and for the trunk's own challenge of the PBX. When left out each
     business number is a user of its own, named by its digits without ``+``, as at Meta."""
@@ -72,6 +91,8 @@ class TrunkSection(Section):
             raise ValueError("addresses must name at least one IP address")
         for address in self.addresses:
             require_address(address)
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key need each other")
         return self
 
 
@@ -217,6 +238,17 @@ class Target(Section):
     supervision: SupervisionSection = SupervisionSection()
     deadlines: DeadlinesSection = DeadlinesSection()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _ports_of_tls(cls, data: Any) -> Any:
+        pbx = data.get("pbx") if isinstance(data, dict) else None
+        if isinstance(pbx, dict) and pbx.get("transport") == "tls":
+            trunk = data.get("trunk")
+            data = data | {"pbx": {"port": TLS_PORT} | pbx}
+            if isinstance(trunk, dict):
+                data["trunk"] = {"port": TLS_PORT} | trunk
+        return data
+
     @model_validator(mode="after")
     def _consistent(self) -> Target:
         queues = {queue.name for queue in self.queues}
@@ -333,7 +365,7 @@ def find_target(name_or_path: str) -> Path:
 def load_target(name_or_path: str) -> Target:
     """Read a target. Raises HarnessMisuse with file, line, key and the nearest known key.
 
-    Paths of prompts and recordings are relative to the file.
+    Paths of prompts, recordings and certificates are relative to the file.
     """
     path = find_target(name_or_path)
     target = load_model(path, Target)
@@ -344,4 +376,6 @@ def load_target(name_or_path: str) -> Target:
     recordings = target.recordings
     if recordings.directory is not None:
         recordings = recordings.model_copy(update={"directory": path.parent / recordings.directory.expanduser()})
-    return target.model_copy(update={"prompts": prompts, "recordings": recordings})
+    files = {"ca": target.trunk.ca, "certificate": target.trunk.certificate, "key": target.trunk.key}
+    trunk = target.trunk.model_copy(update={name: path.parent / file for name, file in files.items() if file})
+    return target.model_copy(update={"prompts": prompts, "recordings": recordings, "trunk": trunk})

@@ -25,12 +25,13 @@ PSTN_HOST = 30
 @dataclass(frozen=True, slots=True)
 class Ports:
     """What the PBX listens on at its address: SIP on UDP and TCP, its manager interface and its archive of
-    recordings on TCP."""
+    recordings on TCP, SIP over TLS."""
 
     sip: int
     http: int
     ami: int
     archive: int
+    tls: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,8 @@ def _port_of_host_in_use(host: str, ports: Ports) -> str:
         (socket.SOCK_STREAM, ports.ami),
         (socket.SOCK_STREAM, ports.archive),
     ]
+    if ports.tls is not None:
+        wanted.append((socket.SOCK_STREAM, ports.tls))
     for kind, port in wanted:
         with closing(socket.socket(socket.AF_INET, kind)) as trial:
             if kind is socket.SOCK_STREAM:

@@ -72,6 +72,11 @@ class Layout:
         return self.home / "log"
 
     @property
+    def tls(self) -> PurePosixPath:
+        """Certificates and keys; not kept after the run."""
+        return self.home / "tls"
+
+    @property
     def clock(self) -> PurePosixPath:
         """Not there when the PBX runs by the real clock."""
         return self.home / "clock"

@@ -13,14 +13,16 @@ from pydantic import SecretStr
 
 from harness.errors import HarnessMisuse
 from harness.target import Claim, RecordingAccess, Target
+from harness.target.model import TLS_PORT
 from simulators.pbx.adapter import RunningPbx
 from simulators.pbx.archive.beside import archive_url
 from simulators.pbx.asterisk.configuration import render
-from simulators.pbx.asterisk.facts import AMI_PORT, HTTP_PORT, facts_of, ports_of
+from simulators.pbx.asterisk.facts import AMI_PORT, HTTP_PORT, facts_of, ports_of, sip_port
 from simulators.pbx.asterisk.server import AsteriskServer
 from simulators.pbx.asterisk.sounds import install_sounds
 from simulators.pbx.asterisk.twins import Twin, find_twin
 from simulators.pbx.blocks import Block, take_block
+from simulators.pbx.certificates import PbxCertificate, certify
 from simulators.pbx.control import ControlFacts
 from simulators.pbx.instance import Instance, create_instance
 from simulators.pbx.kamailio.server import SbcServer
@@ -33,6 +35,8 @@ from simulators.pbx.sites_adapter import SBC
 from simulators.pbx.started import forget, remember
 
 GENERATED = "generated"
+HOSTNAME = "pbx.acme.example"
+"""The reference PBX's name in its certificate, when the target gives it none."""
 PBX = "the reference PBX"
 CONTROL_USER = "trunkproof"
 PIN_DIGITS = 6
@@ -161,6 +165,9 @@ class _Start:
     def _prepare_asterisk(self, name: str, target: Target, directory: Path, max_calls: int = 0) -> RunningPbx:
         provider = self.provider
         instance = create_instance(provider.instances, provider.root, provider.documentation())
+        if target.pbx.transport == "tls":
+            shown = self.twin.certificate if self.twin else PbxCertificate.GOOD
+            target = certify(target, instance, self.directory / "tls", shown)
         running = self._running(target, instance)
         self.servers[name] = AsteriskServer(name, running, provider, instance, directory)
         write_instance(
@@ -293,6 +300,21 @@ def with_passwords(target: Target) -> Target:
     )
 
 
+def for_trunk(target: Target, *, transport: str, media_encryption: str, domain: str) -> Target:
+    """The target set up for a trunk that speaks so; of UDP and TCP the target's own choice stays."""
+    tls = transport == "tls"
+    if tls == (target.pbx.transport == "tls") and media_encryption == target.pbx.media_encryption:
+        return target
+    pbx: dict[str, object] = {"media_encryption": media_encryption}
+    trunk: dict[str, object] = {"domain": domain}
+    if tls:
+        pbx |= {"transport": "tls", "port": TLS_PORT, "hostname": target.pbx.hostname or HOSTNAME}
+        trunk |= {"port": TLS_PORT}
+    return target.model_copy(
+        update={"pbx": target.pbx.model_copy(update=pbx), "trunk": target.trunk.model_copy(update=trunk)}
+    )
+
+
 def with_addresses(target: Target) -> Target:
     """The target with the registrar's and the archive's address filled in."""
     agents, recordings = target.agents, target.recordings
@@ -301,7 +323,7 @@ def with_addresses(target: Target) -> Target:
         update={
             "agents": agents.model_copy(
                 update={
-                    "registrar": agents.registrar or f"{target.pbx.host}:{target.pbx.port}",
+                    "registrar": agents.registrar or f"{target.pbx.host}:{sip_port(target)}",
                     "domain": agents.domain or target.pbx.host,
                 }
             ),

@@ -12,10 +12,11 @@ import pjsua2 as pj
 from harness.errors import HarnessMisuse, Inconclusive
 from simulators.phones.call import PhoneCall, call_parameters
 from simulators.phones.headers import header_value, name_addr, parse_identity
-from simulators.phones.protocol import CallIncoming, Codec, PhoneSettings, Registered, Registration
+from simulators.phones.protocol import CallIncoming, Codec, MediaEncryption, PhoneSettings, Registered, Registration
 from simulators.phones.shared import Shared, guarded
 
 UNREGISTER_DEADLINE_S = 2.0
+SDES_SUITE = "AES_CM_128_HMAC_SHA1_80"
 
 _TRANSPORTS = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP}
 
@@ -158,10 +159,12 @@ def _account_config(settings: PhoneSettings, transport: int) -> pj.AccountConfig
     media = config.mediaConfig
     media.transportConfig.boundAddress = settings.address
     media.transportConfig.port = 0
-    # SDES and DTLS-SRTP are switched on here: srtpUse, srtpSecureSignaling, srtpOpt.
-    media.srtpUse = 0
+    # Keys pass in the clear between phone and trunk, which are one machine.
     media.srtpSecureSignaling = 0
+    media.srtpUse = pj.PJMEDIA_SRTP_DISABLED
     media.rtcpMuxEnabled = False
+    if settings.encryption is MediaEncryption.SDES:
+        _add_sdes(media)
     media.streamKaEnabled = False
     # A "codec lock" is an UPDATE or re-INVITE by us after an answer with several codecs.
     media.lockCodecEnabled = False
@@ -171,6 +174,16 @@ def _account_config(settings: PhoneSettings, transport: int) -> pj.AccountConfig
     config.presConfig.publishEnabled = False
     config.mwiConfig.enabled = False
     return config
+
+
+def _add_sdes(media: pj.AccountMediaConfig) -> None:
+    """SRTP as Meta does it in SDES mode: one suite (Meta's SIP page), RTCP on the same port."""
+    media.srtpUse = pj.PJMEDIA_SRTP_MANDATORY
+    suite = pj.SrtpCrypto()
+    suite.name = SDES_SUITE
+    media.srtpOpt.cryptos.append(suite)
+    media.srtpOpt.keyings.append(pj.PJMEDIA_SRTP_KEYING_SDES)
+    media.rtcpMuxEnabled = True
 
 
 def _add_registration(config: pj.AccountConfig, registration: Registration) -> None:

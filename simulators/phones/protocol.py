@@ -21,6 +21,13 @@ class Codec(StrEnum):
     G722 = "g722"
 
 
+class MediaEncryption(StrEnum):
+    """How a phone protects its RTP: not at all, or SRTP with keys in the SDP (RFC 4568)."""
+
+    NONE = "none"
+    SDES = "sdes"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhonesConfig:
     """What a phones process needs to start. ``directory`` receives recordings and the SIP log."""
@@ -55,6 +62,7 @@ class PhoneSettings:
     call was confirmed when nothing came since, ``drops_stalled_after_s`` after the last packet when something
     did (Meta, SIP troubleshooting: 20 s and 30 s; 0: never). The second is up to a twentieth late.
     ``one_call_at_a_time``: while a call is up, ringing or being placed, another INVITE gets 486 and no event.
+    ``encryption``: with SDES nothing but ``RTP/SAVP`` with AES_CM_128_HMAC_SHA1_80 is offered or taken.
     """
 
     phone: str
@@ -68,6 +76,7 @@ class PhoneSettings:
     drops_silent_after_s: float = 0.0
     drops_stalled_after_s: float = 0.0
     one_call_at_a_time: bool = False
+    encryption: MediaEncryption = MediaEncryption.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from sippy.MsgBody import MsgBody
 
 from harness.call_policy import CallAsked, CallDecided, Direction
 from harness.wacid import make_wacid
+from simulators.trunk.admission import broken
 from simulators.trunk.call_report import DECLINING
 from simulators.trunk.customers import Customer
 from simulators.trunk.entrance import Entrance
@@ -42,6 +43,11 @@ class BusinessCalls:
         unproven = self._gate.unproven(request)
         if unproven is not None:
             return unproven
+        for refusal in self._rules.refusals:
+            given = broken(refusal.rule, request, self._board.no_call["pbx_host"])
+            if given is not None:
+                why = refusal.text.format(given=given)
+                return self._gate.refused(request, refusal.code, why, why)
         try:
             offer = self._board.shaped(request.getBody())
         except NoCommonCodecError as none:

@@ -19,11 +19,20 @@ from simulators.trunk.keep_alive import KeepAlives
 from simulators.trunk.ordered_calls import OrderedCalls
 from simulators.trunk.policy import Decision, OpenDoor, Platform
 from simulators.trunk.profile import Profile
-from simulators.trunk.protocol import KeepAlive, Leg, TrunkConfig, WayCounts
+from simulators.trunk.protocol import (
+    BrokenRule,
+    KeepAlive,
+    Leg,
+    RuleBroken,
+    TlsFailed,
+    TrunkConfig,
+    WayCounts,
+)
 from simulators.trunk.relay import Relay, Relays
 from simulators.trunk.sippy_clock import SippyClock
 from simulators.trunk.sippy_text import install
 from simulators.trunk.switchboard import Clockwork, Places, Switchboard
+from simulators.trunk.tls_faults import NOT_THERE, TlsFault
 from simulators.trunk.transactions import Outlet, SideTransactions
 from simulators.trunk.user_calls import UserCalls
 from simulators.trunk.wire import Address
@@ -117,6 +126,21 @@ class TrunkCore:
 
     def is_deaf(self, call_id: str) -> bool:
         return self._board.is_deaf(call_id)
+
+    def rule_broken(self, call_id: str, rule: BrokenRule, why: str) -> None:
+        self._emit(RuleBroken(at=self._at(), pbx_call_id=call_id, rule=rule, why=why))
+
+    def tls_failed(self, peer: Address, opened_here: bool, fault: TlsFault) -> None:
+        self._emit(
+            TlsFailed(
+                at=self._at(),
+                peer=f"{peer[0]}:{peer[1]}",
+                opened_here=opened_here,
+                cause=fault.cause.value,
+                why=fault.why,
+                proven=fault.cause not in NOT_THERE,
+            )
+        )
 
     # From the harness and the platform.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import re
 import secrets
 import socket
 import time
@@ -27,23 +28,30 @@ from harness.sip.message import (
     salvage,
 )
 from harness.trace import SipTraceEntry, SipTraceWriter, decode_octets
+from simulators.trunk.conduct import Conduct
 from simulators.trunk.dress import change_sdp, dress, dress_for_customer
 from simulators.trunk.header_rules import HeaderRule, RuleDirection, apply_rules
 from simulators.trunk.profile import Profile
-from simulators.trunk.protocol import Leg
+from simulators.trunk.protocol import BrokenRule, Leg
+from simulators.trunk.proxies import Passage, Proxies
 from simulators.trunk.reasons import reason_of
 from simulators.trunk.sdp import without_ear
 from simulators.trunk.sippy_text import for_sippy, from_sippy
 from simulators.trunk.tcp import TcpWire
+from simulators.trunk.tls import DEFAULT_PORT, TlsSettings, TlsWire
+from simulators.trunk.tls_faults import TlsFault
 from simulators.trunk.transactions import UnparsableError
 from simulators.trunk.udp import UdpWire
 from simulators.trunk.wire import Address, Wire, WireListener
 
-PBX_WIRES: dict[str, Callable[[Address, WireListener], Wire]] = {"udp": UdpWire, "tcp": TcpWire}
-"""Transports towards the PBX by their names in ``;transport=`` . TLS belongs here."""
+PLAIN_WIRES: dict[str, Callable[[Address, WireListener], Wire]] = {"udp": UdpWire, "tcp": TcpWire}
+"""Transports towards the PBX by their names in ``;transport=``; TLS stands alone, since Meta has no other."""
+TRANSPORTS = (*PLAIN_WIRES, TlsWire.name)
 
 REMEMBERED = 8192
 """Messages remembered for the way back and against repetition: more than pass in the 32 s they matter."""
+
+_PORT = re.compile(r":\d+$")
 
 log = logging.getLogger(__name__)
 KeyT = TypeVar("KeyT")
@@ -74,6 +82,12 @@ class Core(Protocol):
 
     def is_deaf(self, call_id: str) -> bool:
         """Whether the customer of that call hears nothing, since what the PBX sends is lost."""
+
+    def rule_broken(self, call_id: str, rule: BrokenRule, why: str) -> None:
+        """The PBX broke a rule of the trunk in the call that has this Call-ID on its side."""
+
+    def tls_failed(self, peer: Address, opened_here: bool, fault: TlsFault) -> None:
+        """TLS with the PBX's side failed, on a connection of the trunk's or of the peer's."""
 
 
 class Trace:
@@ -106,8 +120,12 @@ class EdgeSide:
         self._core = core
         self._loop = asyncio.get_running_loop()
         self.rules: tuple[HeaderRule, ...] = profile.header_rules if leg is Leg.PBX else ()
+        self._proxies = Proxies(profile.proxies, core.rule_broken)
+        self._conduct = Conduct(core.rule_broken)
         self.wires: dict[str, Wire] = {}
         self.default_transport = "udp"
+        self.known_places: dict[Address, Address] = {}
+        """Addresses of names that need not be looked up."""
         # By branch: what a request came over, for its responses (RFC 3261 section 18.2.2).
         self._came_over: OrderedDict[str, tuple[Wire, object | None]] = OrderedDict()
         self._sent_reliably: OrderedDict[tuple[str, str, int], Address] = OrderedDict()
@@ -115,7 +133,7 @@ class EdgeSide:
 
     @property
     def local(self) -> Address:
-        return self.wires["udp"].local
+        return self._default_wire().local
 
     async def close(self) -> None:
         for task in list(self._tasks):
@@ -136,6 +154,11 @@ class EdgeSide:
             message = parse(octets)
             check_headers(message)
             if self._leg is Leg.PBX:
+                self._conduct.received(message, at)
+                passage = self._proxies.receive(message)
+                if not passage.goes_on:
+                    self._turn_back(wire, message, source, connection, passage)
+                    return
                 apply_rules(self.rules, RuleDirection.FROM_PBX, message, self._core.values_of(message.get("Call-ID")))
             if message.is_request:
                 _remember(self._came_over, message.branch, (wire, connection))
@@ -144,6 +167,16 @@ class EdgeSide:
             self._reject(wire, octets, source, connection, str(malformed))
         except Exception:
             log.exception("%s: a message of %s:%s could not be handled", self._leg, *source)
+
+    def _turn_back(
+        self, wire: Wire, request: SipMessage, source: Address, connection: object | None, passage: Passage
+    ) -> None:
+        """A request that the proxies do not let through is answered by them, if at all."""
+        if passage.code:
+            answer = answer_to(request, passage.code, reason_of(passage.code))
+            quoted = passage.why.replace('"', "'")
+            answer.add("Warning", f'399 {self.local[0]} "{quoted}"')
+            wire.send(answer.to_bytes(), source, connection)
 
     def broken(
         self,
@@ -187,6 +220,8 @@ class EdgeSide:
         """A message of sippy's, to be made what the profile and the transport want."""
         message = from_sippy(text)
         wire, connection = self._way(message)
+        if message.is_request and wire.name == "tls":
+            destination = self._tls_place(message, destination)
         if message.is_request and wire.name != "udp":
             via = message.get("Via")
             message.headers[0] = ("Via", via.replace("SIP/2.0/UDP", f"SIP/2.0/{wire.name.upper()}", 1))
@@ -199,6 +234,9 @@ class EdgeSide:
             if self._core.is_deaf(message.get("Call-ID")):
                 change_sdp(message, without_ear)
             apply_rules(self.rules, RuleDirection.TO_PBX, message, values)
+            if not self._proxies.send(message, values):
+                return
+            self._conduct.sent(message, time.monotonic())
         else:
             dress_for_customer(message, self._profile)
         if wire.reliable and self._is_repetition(message, destination):
@@ -209,9 +247,14 @@ class EdgeSide:
         if not message.is_request:
             found = self._came_over.get(message.branch)
             return found if found is not None else (self._default_wire(), None)
-        hop = message.get("Route") or message.request_uri
-        named = parameter(hop.partition(">")[0], "transport").lower()
+        named = parameter(_next_hop(message), "transport").lower()
         return self.wires.get(named) or self._default_wire(), None
+
+    def _tls_place(self, message: SipMessage, destination: Address) -> Address:
+        """Where a request goes over TLS: sippy takes 5060 for the port of every URI that names none."""
+        if destination[1] == 5060 and not _PORT.search(_next_hop(message).partition(";")[0]):
+            destination = (destination[0], DEFAULT_PORT)
+        return self.known_places.get(destination, destination)
 
     def _default_wire(self) -> Wire:
         return self.wires[self.default_transport]
@@ -256,20 +299,33 @@ class Edge:
     def __init__(self, profile: Profile, trace: SipTraceWriter, core: Core) -> None:
         self._trace = trace
         self._profile = profile
+        self._core = core
         shared = Trace(trace)
         self.customer = EdgeSide(Leg.CUSTOMER, profile, shared, core)
         self.pbx = EdgeSide(Leg.PBX, profile, shared, core)
 
-    async def start(self, address: str, customer_port: int, pbx_side_port: int, pbx_transport: str) -> None:
-        """Bind. Raises OSError that names the port."""
+    async def start(
+        self,
+        address: str,
+        customer_port: int,
+        pbx_side_port: int,
+        pbx_transport: str,
+        tls: TlsSettings | None = None,
+    ) -> None:
+        """Bind; with ``tls`` the PBX's side is TLS and nothing else. Raises OSError that names the port."""
         self.customer.wires["udp"] = UdpWire((address, customer_port), self.customer)
+        self.pbx.default_transport = pbx_transport
+        if tls is not None:
+            wire: Wire = TlsWire((address, pbx_side_port), self.pbx, tls, self._core.tls_failed)
+            await wire.start()
+            self.pbx.wires[wire.name] = wire
+            return
         port = pbx_side_port
-        for name, make in PBX_WIRES.items():
+        for name, make in PLAIN_WIRES.items():
             wire = make((address, port), self.pbx)
             await wire.start()
             self.pbx.wires[name] = wire
             port = port or wire.local[1]
-        self.pbx.default_transport = pbx_transport
 
     def add_rules(self, rules: Sequence[HeaderRule]) -> None:
         """Apply ``rules`` after the profile's own, in place of those added before."""
@@ -285,6 +341,12 @@ def _remember(table: OrderedDict[KeyT, ValueT], key: KeyT, value: ValueT) -> Non
     table[key] = value
     if len(table) > REMEMBERED:
         table.popitem(last=False)
+
+
+def _next_hop(message: SipMessage) -> str:
+    """The URI that a request goes to (RFC 3261 section 8.1.2), without the brackets around it."""
+    route = message.get("Route").partition("<")[2].partition(">")[0]
+    return route or message.request_uri
 
 
 def _is_address(host: str) -> bool:

@@ -17,6 +17,7 @@ PLACEHOLDERS = {
     "address": "the trunk's own IP address",
     "port": "the trunk's port towards the PBX",
     "from_host": "host part of the trunk's identity: `uris.from_host`, or the trunk's address",
+    "route_host": "where the PBX finds the trunk: `[trunk] hostname` of the target, or address and port",
     "pbx_host": "the PBX's name as the provider knows it, or its address",
     "pbx_port": "the PBX's port",
     "transport_parameter": "`;transport=tcp` on TCP, nothing on UDP",

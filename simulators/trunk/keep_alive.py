@@ -16,6 +16,9 @@ from sippy.SipURL import SipURL
 from simulators.trunk.protocol import KeepAlive
 from simulators.trunk.transactions import Address, SideTransactions, is_local_answer
 
+UNREACHABLE = 503
+"""What our own transaction layer answers, with the reason, when nothing can be sent."""
+
 
 class KeepAlives:
     """Sends single OPTIONS; ``done`` gets exactly one KeepAlive for each."""
@@ -52,17 +55,17 @@ class KeepAlives:
         started = self._at()
         ended = False
 
-        def end(code: int, at: float) -> None:
+        def end(code: int, at: float, why: str = "") -> None:
             nonlocal ended
             if not ended:
                 ended = True
                 timer.cancel()
-                done(KeepAlive(at=at, code=code, round_trip_ms=(at - started) * 1000 if code else 0.0))
+                done(KeepAlive(at=at, code=code, round_trip_ms=(at - started) * 1000 if code else 0.0, why=why))
 
         def answered(response: Any) -> None:
-            code = response.getSCode()[0]
+            code, reason = response.getSCode()
             if is_local_answer(response):
-                end(0, self._at())
+                end(0, self._at(), reason if code == UNREACHABLE else "")
             elif code >= 200:
                 end(code, self._at())
 

@@ -62,6 +62,7 @@ class LegUserAgent(UA):
         contact: SipContact,
         next_hop: tuple[str, int] | None = None,
         credentials: tuple[str, str] | None = None,
+        digest_uri: str = "",
         refusal_of: Callable[[str], int],
     ) -> None:
         username, password = credentials or (None, None)
@@ -81,6 +82,7 @@ class LegUserAgent(UA):
         self._listener = listener
         self._transactions = transactions
         self._refusal_of = refusal_of
+        self._digest_uri = digest_uri
         self._policies = {"INVITE": policy.reinvite, "UPDATE": policy.update, "INFO": policy.info}
         self._answered = False
         self._bye_authenticated = False
@@ -216,6 +218,13 @@ class LegUserAgent(UA):
         if scode > 100:
             self._listener.signalled(self.leg, signal_of(scode, body is not None), Side.TRUNK, scode, reason)
 
+    def genRequest(
+        self, method: str, body: Any = None, cqop: tuple[Any, Any] | None = None, *rest: Any, **keywords: Any
+    ) -> Any:
+        if cqop is not None and self._digest_uri:
+            cqop = (_WithUri(cqop[0], self._digest_uri), cqop[1])
+        return super().genRequest(method, body, cqop, *rest, **keywords)
+
     def recvEvent(self, event: Any) -> None:
         if self.lSDP is None and self.isConnected():
             # sippy forgets the session after a refused re-INVITE, but compares the next one with it.
@@ -247,6 +256,17 @@ class LegUserAgent(UA):
             if supported:
                 return challenge, quality
         return None
+
+
+class _WithUri:
+    """A challenge that is answered for another URI than that of the request."""
+
+    def __init__(self, challenge: Any, uri: str) -> None:
+        self._challenge = challenge
+        self._uri = uri
+
+    def genAuthHF(self, username: str, password: str, method: str, _uri: str, *rest: Any) -> Any:
+        return self._challenge.genAuthHF(username, password, method, self._uri, *rest)
 
 
 def signal_of(code: int, has_sdp: bool) -> Signal:

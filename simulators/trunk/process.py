@@ -15,7 +15,7 @@ from harness.errors import HarnessMisuse, TrunkproofError
 from harness.messages import Event, Request
 from harness.trace import SipTraceWriter
 from simulators.trunk.core import TrunkCore
-from simulators.trunk.edge import PBX_WIRES, Edge
+from simulators.trunk.edge import TRANSPORTS, Edge
 from simulators.trunk.header_rules import parse_rules
 from simulators.trunk.policy import PolicyClient
 from simulators.trunk.profile import Profile, load_profile
@@ -31,6 +31,7 @@ from simulators.trunk.protocol import (
     WhereCustomersCall,
 )
 from simulators.trunk.switchboard import Places
+from simulators.trunk.tls_files import settings_for
 
 GOODBYE_S = 1.5
 """How long calls that are ended by Stop may take to say so."""
@@ -69,7 +70,11 @@ class _Trunk:
         self._edge = Edge(self._profile, SipTraceWriter(Path(self._config.trace)), self._core)
         try:
             await self._edge.start(
-                self._config.address, self._config.customer_port, self._config.pbx_side_port, transport
+                self._config.address,
+                self._config.customer_port,
+                self._config.pbx_side_port,
+                transport,
+                settings_for(self._config, self._profile) if transport == "tls" else None,
             )
             places = Places(
                 customer_side=self._edge.customer.local,
@@ -95,8 +100,8 @@ class _Trunk:
 
     def _transport(self) -> str:
         name = self._config.pbx_transport or self._profile.transport
-        if name not in PBX_WIRES:
-            known = ", ".join(PBX_WIRES)
+        if name not in TRANSPORTS:
+            known = ", ".join(TRANSPORTS)
             raise HarnessMisuse(f"the trunk has no transport '{name}'", suggestion=f"it has {known}")
         return name
 

@@ -59,6 +59,36 @@ class KeepAliveTable(Table):
     """How long an answer may take in s. Assumed: 8x8 gives it at onboarding."""
 
 
+class TlsTable(Table):
+    """TLS with the PBX, on port 5061 unless the target says otherwise. The PBX's certificate must lead to a CA that
+    the trunk trusts, be valid, and be for the PBX's name, as at Meta (Meta's SIP page); TLS is 1.2 or later."""
+
+    client_certificate: str = ""
+    """Name in the client certificate that a PBX gets which asks for one; empty: none. Of a CA that nobody trusts.
+    Meta's pages of December 2025 say that none is supported and that what is shown fails validation; those of
+    September 2026 name `client.sip.fbclientcerts.com`."""
+    refused_alpn: list[str] = Field(default=[])
+    """Protocols offered by ALPN (RFC 7301) on which the trunk ends the handshake with alert 120. Meta refuses `sip`
+    (github.com/livekit/sip issue 685)."""
+
+
+class ProxiesTable(Table):
+    """The provider's proxies between the trunk and the PBX, as the PBX sees them. None by default."""
+
+    record_route: list[Template] = Field(default=[])
+    """URIs in Record-Route of the INVITE to the PBX, first the one that the PBX's own requests come to; in responses
+    to the PBX's INVITE in the opposite order. Meta has two (Meta's SIP page, samples)."""
+    vias: list[Template] = Field(default=[])
+    """Further Vias below the trunk's own. Meta has up to two, with IPv6 addresses and `alias` (Meta's SIP page)."""
+    via_alias: bool = False
+    """`;alias` (RFC 5923) in the trunk's own Via. Seen in Meta's samples."""
+    withholds_ack: bool = True
+    """When a PBX's 200 does not have the Record-Routes unchanged and last, its ACK never comes (Meta's integration
+    examples page)."""
+    lost_code: RefusalCode = 404
+    """What requests inside a call get whose Route is not the recorded one (Meta's integration examples page: 404)."""
+
+
 class UrisTable(Table):
     """How URIs look in the INVITE to the PBX. ``{called}`` and ``{caller}`` are numbers in the formats
     below."""
@@ -147,6 +177,13 @@ class MediaTable(Table):
     ptime_ms: int = Field(default=20, ge=0, le=200)
     """Packet time written into offers in ms; 0: left as it is. 20 ms is mandatory at Meta (integration
     patterns page)."""
+    encryption: Literal["none", "sdes"] = "none"
+    """SRTP: `sdes` has `RTP/SAVP` and `a=crypto` (RFC 4568) in offers to the PBX, none `RTP/AVP`. Meta: SDES or DTLS
+    (Meta's SIP page)."""
+    session_lines: list[Template] = Field(default=[])
+    """Lines added to the session part of offers to the PBX. Meta: BUNDLE and msid-semantic (Meta's SIP page)."""
+    audio_lines: list[Template] = Field(default=[])
+    """Lines added to the audio part of offers to the PBX. Meta: mid and msid (Meta's SIP page)."""
     early_media: Literal["pass", "ringing_only"] = "pass"
     """What becomes of a 183 with SDP: passed on, or 180 without SDP. Assumed: 8x8 gives it at
     onboarding."""
@@ -193,6 +230,9 @@ class SecurityTable(Table):
     answer_challenges: bool = True
     """Answer a 401 or 407 of the PBX with the target's credentials, as Meta does (Meta's SIP page).
     8x8's is not published."""
+    digest_uri: Template = ""
+    """The digest's `uri` in those answers; empty: the request URI. Meta's is without `;transport=tls`, which its
+    request URI has (Meta's SIP page, sample)."""
     challenge_pbx: bool = True
     """Challenge INVITEs of the PBX with 407, as Meta does (Meta's SIP page), when the target has a
     `digest_password`. The user is the target's `digest_username` or, without one, the calling business
@@ -204,6 +244,27 @@ class SecurityTable(Table):
     client was seen to use SHA-256."""
     realm: str = ""
     """Realm of the challenge; empty: `uris.from_host` or the trunk's address."""
+
+
+class RefusalRule(StrEnum):
+    """What can be wrong with an INVITE of a PBX."""
+
+    IP_IN_REQUEST_URI = "ip_in_request_uri"
+    SIPS_URI = "sips_uri"
+    FROM_HOST = "from_host"
+    PLAIN_MEDIA = "plain_media"
+
+
+class Refusal(Table):
+    """A rule for calls of the PBX, and the response to those that break it."""
+
+    rule: RefusalRule
+    """`ip_in_request_uri`: its host is an address. `sips_uri`: its scheme is sips. `from_host`: the host in From is
+    neither the PBX's name nor a domain above it. `plain_media`: SRTP is wanted and not offered."""
+    code: RefusalCode
+    """SIP code of the response."""
+    text: str
+    """Its reason phrase, and the text in Warning. `{given}` is what was found in the INVITE."""
 
 
 class BusinessCallsTable(Table):
@@ -224,6 +285,8 @@ class BusinessCallsTable(Table):
     """Reason phrase of it (Meta's troubleshooting page)."""
     no_decision_code: RefusalCode = 503
     """When WhatsApp's platform does not decide in time (Meta's troubleshooting page: 503, generic internal)."""
+    refusals: list[Refusal] = Field(default=[])
+    """Calls of the PBX that are refused for what their INVITE looks like, when its credentials are right."""
     pbx_answer_s: float = Field(default=30.0, gt=0, le=30)
     """When the customer was called first: how long the PBX may take to answer, in s, while the customer hears
     silence. At most 30 s, since a phone waits 32 s for the ACK (RFC 3261 section 13.3.1.4). 8x8's is assumed."""
@@ -236,8 +299,11 @@ class Profile(Table):
     """Short name, as in reports."""
     description: str = ""
     """One line on what it stands for."""
-    transport: Literal["udp", "tcp"] = "udp"
-    """Transport to the PBX when the target does not say. Assumed: 8x8 gives it at onboarding."""
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    """Transport to the PBX when the target does not say. With `tls` the target must have it, too: Meta speaks nothing
+    else (Meta's SIP page). Assumed: 8x8 gives it at onboarding."""
+    tls: TlsTable = TlsTable()
+    proxies: ProxiesTable = ProxiesTable()
     keep_alive: KeepAliveTable = KeepAliveTable()
     uris: UrisTable = UrisTable()
     identity: IdentityTable = IdentityTable()

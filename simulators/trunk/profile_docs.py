@@ -29,6 +29,11 @@ them at onboarding, so the built-in profile `8x8` is an assumption, line by line
 copy `simulators/trunk/profiles/8x8.toml`, enter what you were given, and name your file in the target
 (`[trunk] profile = "my_8x8.toml"`) or on the command line (`trunkproof trunk --profile my_8x8.toml`).
 
+`meta-sdes` is Meta's own trunk, with no CPaaS between: TLS both ways, SRTP with keys in the SDP, Meta's headers and
+refusals, two proxies that record a route. Each of its lines names the page or the trace that it comes from. One thing
+differs from the real one: your PBX finds the trunk under its address, or under the target's `[trunk] hostname`, never
+under `wa.meta.vc`, which leads to Meta.
+
 Keys that you leave out have the defaults below. A wrong key or value is one line that names the file,
 the line, the key and the nearest key there is. This page is written by
 `python -m simulators.trunk.profile_docs`.

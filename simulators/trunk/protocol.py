@@ -104,6 +104,14 @@ class TrunkConfig:
     """Empty: each business number is a user of its own, by its digits without ``+`` (Meta's SIP page)."""
     digest_password: str = ""
     business_hostname: str = ""
+    """The PBX's name: in URIs, and in the certificate that it must have."""
+    trunk_hostname: str = ""
+    """Name by which the PBX finds the trunk; empty: its address."""
+    tls_ca: str = ""
+    """PEM file of the CAs that the trunk trusts over TLS; empty: the system's."""
+    tls_certificate: str = ""
+    """PEM files of the trunk's own certificate and key; empty: of a CA that nobody trusts, made at the start."""
+    tls_key: str = ""
     policy_socket: str = ""
     """Unix-domain socket of WhatsApp's platform (``harness.call_policy``); empty: every call is let through."""
 
@@ -239,10 +247,50 @@ class MediaRelayed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepAlive(Event):
-    """An OPTIONS ping to the PBX ended: ``code`` of the answer, 0 when none came. ``round_trip_ms`` then 0."""
+    """An OPTIONS ping to the PBX ended: ``code`` of the answer, 0 when none came. ``round_trip_ms`` then 0, and
+    ``why`` says what kept it from being sent, if that is known."""
 
     code: int
     round_trip_ms: float
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFailed(Event):
+    """TLS between trunk and ``peer`` (``ip:port``) failed; ``opened_here``: on a connection of the trunk's.
+
+    ``proven``: the PBX answered and did something wrong. ``why`` is one line about the PBX ("it …", "its …").
+    """
+
+    peer: str
+    opened_here: bool
+    cause: str
+    why: str
+    proven: bool
+
+
+class BrokenRule(StrEnum):
+    """What a PBX did to a call that is not allowed at the provider, by the section that says so."""
+
+    RECORD_ROUTE = "record-route"
+    """The trunk's Record-Routes are to be last and unchanged in the 200 (RFC 3261 section 12.1.1)."""
+    ROUTE = "route"
+    """Requests inside a call carry the recorded route (RFC 3261 section 12.2.1.1)."""
+    VIA = "via"
+    """A response carries every Via of its request (RFC 3261 section 8.2.6.2)."""
+    REINVITE = "reinvite"
+    """A refused re-INVITE leaves the call as it is (RFC 3261 section 14.1)."""
+    ANSWER = "answer"
+    """An SDP answer keeps to its offer (RFC 3264 section 6, RFC 4568 section 5.1.3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleBroken(Event):
+    """The PBX broke a rule of the trunk in the call with this Call-ID on its side. ``why`` is one line."""
+
+    pbx_call_id: str
+    rule: BrokenRule
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

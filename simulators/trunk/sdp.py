@@ -38,12 +38,14 @@ class NoCommonCodecError(Exception):
 class SdpPolicy:
     """``codecs`` are those the trunk carries, in lower case. ``reorder`` puts them in that order, else the
     offerer's order stays. ``event_clocks`` are the telephone-event clock rates that pass (RFC 4733), in Hz.
-    ``ptime_ms`` 0 leaves the offer's packet time."""
+    ``ptime_ms`` 0 leaves the offer's packet time. ``session_lines`` and ``audio_lines`` are added."""
 
     codecs: tuple[str, ...]
     reorder: bool
     event_clocks: tuple[int, ...]
     ptime_ms: int
+    session_lines: tuple[str, ...] = ()
+    audio_lines: tuple[str, ...] = ()
 
 
 def shape_offer(sdp: str, policy: SdpPolicy) -> str:
@@ -51,13 +53,14 @@ def shape_offer(sdp: str, policy: SdpPolicy) -> str:
 
     Streams other than audio stay as they are.
     """
-    shaped, *media = _sections(sdp)
+    shaped, *media = sections(sdp)
+    shaped = [*shaped, *policy.session_lines]
     for section in media:
         shaped += _shape_audio(section, policy) if section[0].startswith("m=audio ") else section
     return "\r\n".join(shaped) + "\r\n"
 
 
-def _sections(sdp: str) -> list[list[str]]:
+def sections(sdp: str) -> list[list[str]]:
     """The session's lines, then those of each medium."""
     lines = [line for line in sdp.replace("\r\n", "\n").split("\n") if line]
     starts = [n for n, line in enumerate(lines) if line.startswith("m=")] + [len(lines)]
@@ -66,7 +69,7 @@ def _sections(sdp: str) -> list[list[str]]:
 
 def without_ear(sdp: str) -> str:
     """An SDP whose audio, and the RTCP of it, nobody receives: what is sent there is lost on the way."""
-    first, *media = _sections(sdp)
+    first, *media = sections(sdp)
     lines = first
     for section in media:
         lines += _deaf(section) if section[0].startswith("m=audio ") else section
@@ -97,7 +100,7 @@ class MediaPlace:
 def media_place(sdp: str) -> MediaPlace | None:
     """The place of the first audio stream in use; None when there is none, or it has no address (0.0.0.0: a hold of
     RFC 2543)."""
-    session, *media = _sections(sdp)
+    session, *media = sections(sdp)
     for section in media:
         match = _AUDIO.match(section[0])
         if match is None or match.group(1) == "0":
@@ -109,17 +112,17 @@ def media_place(sdp: str) -> MediaPlace | None:
         for line in section:
             if found := _RTCP.match(line):
                 rtcp_host, rtcp_port = found.group(2) or host, int(found.group(1))
-        clocks = {pt: clock_hz for pt, (_, clock_hz) in _names(section).items()}
+        clocks = {pt: clock_hz for pt, (_, clock_hz) in encodings(section).items()}
         return MediaPlace((host, port), (rtcp_host, rtcp_port), frozenset(event_formats(sdp)), clocks)
     return None
 
 
 def event_formats(sdp: str) -> dict[int, int]:
     """Clock rate in Hz by payload type of the telephone-events in the first audio stream in use (RFC 4733)."""
-    for section in _sections(sdp)[1:]:
+    for section in sections(sdp)[1:]:
         match = _AUDIO.match(section[0])
         if match is not None and match.group(1) != "0":
-            names = _names(section)
+            names = encodings(section)
             types = map(int, _numbers(match.group(3)))
             return {pt: names[pt][1] for pt in types if names.get(pt, ("", 0))[0] == "telephone-event"}
     return {}
@@ -127,7 +130,7 @@ def event_formats(sdp: str) -> dict[int, int]:
 
 def with_media_at(sdp: str, host: str, port: int, rtcp_port: int) -> str:
     """The SDP with its first audio stream in use at another place; an SDP without one stays as it is."""
-    lines, *media = _sections(sdp)
+    lines, *media = sections(sdp)
     moved = media_place(sdp) is None
     for section in media:
         match = _AUDIO.match(section[0])
@@ -154,7 +157,7 @@ def _numbers(payloads: str) -> list[str]:
 def rejecting(offer: str) -> str:
     """An answer that takes none of the offer's streams (RFC 3264 section 6)."""
     lines = ["v=0", "o=- 0 0 IN IP4 0.0.0.0", "s=-", "c=IN IP4 0.0.0.0", "t=0 0"]
-    for section in _sections(offer)[1:]:
+    for section in sections(offer)[1:]:
         medium, _, rest = section[0].partition(" ")
         lines.append(f"{medium} 0 {rest.partition(' ')[2]}")
     return "\r\n".join(lines) + "\r\n"
@@ -166,7 +169,7 @@ def _shape_audio(section: list[str], policy: SdpPolicy) -> list[str]:
         return section
     port, protocol, payload_text = match.groups()
     payloads = [int(text) for text in payload_text.split() if text.isdigit()]
-    names = _names(section)
+    names = encodings(section)
     speech = [pt for pt in payloads if names.get(pt, ("", 0))[0] in policy.codecs]
     if not speech:
         offered = ", ".join(sorted({names[pt][0] for pt in payloads if pt in names})) or "nothing known"
@@ -184,7 +187,7 @@ def _shape_audio(section: list[str], policy: SdpPolicy) -> list[str]:
     ]
     if policy.ptime_ms:
         body += [f"a=ptime:{policy.ptime_ms}", f"a=maxptime:{policy.ptime_ms}"]
-    return [f"m=audio {port} {protocol} {' '.join(map(str, kept))}", *body]
+    return [f"m=audio {port} {protocol} {' '.join(map(str, kept))}", *body, *policy.audio_lines]
 
 
 def _payload_of(line: str) -> int | None:
@@ -193,7 +196,8 @@ def _payload_of(line: str) -> int | None:
     return int(match.group(1)) if match else None
 
 
-def _names(section: list[str]) -> dict[int, tuple[str, int]]:
+def encodings(section: list[str]) -> dict[int, tuple[str, int]]:
+    """Encoding name in lower case and clock rate in Hz by payload type, those without rtpmap included."""
     names: dict[int, tuple[str, int]] = {}
     for payload, text in STATIC_PAYLOADS.items():
         name, _, clock = text.partition("/")

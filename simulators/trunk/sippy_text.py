@@ -21,11 +21,19 @@ _SHOW = {ord(hidden): chr(char) for char, hidden in _HIDE.items()}
 
 
 def for_sippy(message: SipMessage) -> str:
-    """The message as text for sippy: Content-Length in characters, troublesome characters hidden."""
+    """The message as text for sippy: Content-Length in characters, troublesome characters hidden.
+
+    sippy sends the ACK of a refusal by the refusal's Record-Route and Contact; it belongs where the INVITE went (RFC
+    3261 section 17.1.1.3), so a refusal loses both here. Only a 3xx needs its Contact.
+    """
     body = message.body.decode("utf-8", "surrogateescape").translate(_HIDE)
     lines = [message.first_line]
-    counted = ("content-length", "l")
-    lines += [f"{name}: {value}" for name, value in message.headers if name.lower() not in counted]
+    left_out = {"content-length", "l"}
+    if message.code >= 300:
+        left_out |= {"record-route"}
+    if message.code >= 400:
+        left_out |= {"contact", "m"}
+    lines += [f"{name}: {value}" for name, value in message.headers if name.lower() not in left_out]
     head = "\r\n".join(lines).translate(_HIDE)
     return f"{head}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
 

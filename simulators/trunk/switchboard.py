@@ -86,6 +86,7 @@ class Switchboard:
             "address": places.pbx_side[0],
             "port": str(places.pbx_side[1]),
             "from_host": self.domain,
+            "route_host": config.trunk_hostname or f"{places.pbx_side[0]}:{places.pbx_side[1]}",
             "pbx_host": config.business_hostname or places.pbx_name,
             "pbx_port": str(places.pbx[1]),
             "transport_parameter": "" if places.pbx_transport == "udp" else f";transport={places.pbx_transport}",
@@ -225,6 +226,7 @@ class Switchboard:
             contact=contact_of(fill(self.profile.uris.contact, values)),
             next_hop=next_hop,
             credentials=self._credentials(business),
+            digest_uri=fill(self.profile.security.digest_uri, values),
             refusal_of=self.refusal_code,
         )
 
@@ -252,8 +254,14 @@ class Switchboard:
             reorder=media.order == "profile",
             event_clocks=tuple(media.telephone_event_clocks_hz),
             ptime_ms=media.ptime_ms,
+            session_lines=tuple(fill(line, self.no_call | _fresh()) for line in media.session_lines),
+            audio_lines=tuple(fill(line, self.no_call | _fresh()) for line in media.audio_lines),
         )
         return MsgBody(shape_offer(body.localStr(), policy))
+
+
+def _fresh() -> dict[str, str]:
+    return {"uuid": secrets.token_hex(16)}
 
 
 def uri_of(user: str, place: Address) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from time import monotonic
 
 from harness.sip.framing import FramingError, StreamFramer
@@ -14,10 +15,13 @@ CONNECT_DEADLINE_S = 4.0
 log = logging.getLogger(__name__)
 
 
-class _Connection(asyncio.Protocol):
-    """One TCP connection, whoever opened it."""
+class Connection(asyncio.Protocol):
+    """One connection, whoever opened it: ``ours`` tells. ``heard``: something came over it."""
 
-    def __init__(self, wire: TcpWire) -> None:
+    def __init__(self, wire: TcpWire, *, ours: bool = False) -> None:
+        self.ours = ours
+        self.heard = False
+        self.closed_here = False
         self._wire = wire
         self._framer = StreamFramer()
         self._transport: asyncio.Transport | None = None
@@ -37,6 +41,7 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         at = monotonic()
+        self.heard = True
         try:
             for message in self._framer.feed(data):
                 self._wire.listener.received(self._wire, message, self.peer, self.local, at, self)
@@ -46,7 +51,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self._wire.lost(self)
+        self._wire.lost(self, exc)
 
     def write(self, octets: bytes) -> None:
         if self._transport is not None:
@@ -54,6 +59,7 @@ class _Connection(asyncio.Protocol):
             self._wire.listener.sent(self._wire, octets, self.local, self.peer, monotonic())
 
     def close(self) -> None:
+        self.closed_here = True
         if self._transport is not None:
             self._transport.close()
 
@@ -68,20 +74,20 @@ class TcpWire(Wire):
         self.local = local
         self.listener = listener
         self._server: asyncio.Server | None = None
-        self._connections: dict[Address, _Connection] = {}
-        self._all: set[_Connection] = set()
+        self._connections: dict[Address, Connection] = {}
+        self._all: set[Connection] = set()
         self._waiting: dict[Address, list[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(lambda: _Connection(self), *self.local)
+            self._server = await loop.create_server(lambda: Connection(self), *self.local)
         except OSError as taken:
             raise OSError(taken.errno, f"TCP {self.local[0]}:{self.local[1]}: {taken.strerror}") from None
 
     def send(self, octets: bytes, destination: Address, reply_to: object | None = None) -> None:
-        connection = reply_to if isinstance(reply_to, _Connection) and reply_to.open else None
+        connection = reply_to if isinstance(reply_to, Connection) and reply_to.open else None
         connection = connection or self._connections.get(destination)
         if connection is not None and connection.open:
             connection.write(octets)
@@ -89,9 +95,13 @@ class TcpWire(Wire):
             self._waiting[destination].append(octets)
         else:
             self._waiting[destination] = [octets]
-            task = asyncio.get_running_loop().create_task(self._connect(destination))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self.spawn(self._connect(destination))
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Have a task of this wire run until it is done or the wire is closed."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
         if self._server is not None:
@@ -103,28 +113,39 @@ class TcpWire(Wire):
         # Closing is done by callbacks of the loop: let it run once.
         await asyncio.sleep(0)
 
-    def opened(self, connection: _Connection) -> None:
+    def opened(self, connection: Connection) -> None:
         self._connections[connection.peer] = connection
         self._all.add(connection)
 
-    def lost(self, connection: _Connection) -> None:
+    def lost(self, connection: Connection, error: Exception | None) -> None:
+        """A connection is gone; ``error`` is None when somebody closed it."""
         self._all.discard(connection)
         if self._connections.get(connection.peer) is connection:
             del self._connections[connection.peer]
         self.listener.disconnected(connection.peer)
 
+    async def open(self, destination: Address) -> Connection:
+        """A new connection. Raises OSError, TimeoutError."""
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(self, ours=True), *destination, local_addr=(self.local[0], 0)
+        )
+        return connection
+
+    def failed(self, destination: Address, error: Exception) -> str:
+        """Why there is no connection, in one line."""
+        if isinstance(error, TimeoutError):
+            return f"no connection within {CONNECT_DEADLINE_S:g} s"
+        return f"{self.name.upper()}: {getattr(error, 'strerror', None) or error}"
+
     async def _connect(self, destination: Address) -> None:
         try:
             async with asyncio.timeout(CONNECT_DEADLINE_S):
-                _, protocol = await asyncio.get_running_loop().create_connection(
-                    lambda: _Connection(self), *destination, local_addr=(self.local[0], 0)
-                )
-        except (OSError, TimeoutError) as failed:
+                connection = await self.open(destination)
+        except (OSError, TimeoutError) as error:
             self._waiting.pop(destination, None)
-            slow = isinstance(failed, TimeoutError)
-            why = f"no connection within {CONNECT_DEADLINE_S:g} s" if slow else f"TCP: {failed.strerror}"
+            why = self.failed(destination, error)
             log.warning("%s:%s: %s", *destination, why)
             self.listener.unreachable(destination, why)
             return
         for octets in self._waiting.pop(destination, []):
-            protocol.write(octets)
+            connection.write(octets)

@@ -81,3 +81,16 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
 
 def test_secrets_are_not_shown() -> None:
     assert "generated" not in repr(load_target("reference").agents)
+
+
+def test_tls_has_its_own_port_unless_told_otherwise() -> None:
+    tls = REFERENCE.replace("port = 5060\n", "").replace('transport = "udp"', 'transport = "tls"', 1)
+    target = parse_model(tls, Target, where="x.toml")
+    assert (target.pbx.port, target.trunk.port) == (5061, 5061)
+    told = parse_model(tls.replace('transport = "tls"', 'transport = "tls"\nport = 5071', 1), Target, where="x.toml")
+    assert (told.pbx.port, told.trunk.port) == (5071, 5061)
+
+
+def test_a_certificate_needs_its_key() -> None:
+    with pytest.raises(HarnessMisuse, match="certificate and key need each other"):
+        parse_model(REFERENCE.replace('profile = "8x8"', 'certificate = "trunk.pem"', 1), Target, where="x.toml")

@@ -16,8 +16,11 @@ from simulators.pbx.asterisk.facts import Facts, facts_of
 from simulators.pbx.asterisk.language_rules import prefix_rules
 from simulators.pbx.asterisk.opening_hours import time_ranges
 from simulators.pbx.asterisk.twins import find_twin, list_twins
+from simulators.pbx.certificates import PbxCertificate
 from simulators.pbx.control import ControlFacts
 from simulators.pbx.instance import Layout
+from simulators.pbx.reference import for_trunk
+from simulators.trunk.profile import load_profile
 
 
 @pytest.fixture
@@ -169,10 +172,30 @@ def test_countries_that_share_a_code_must_share_a_language():
 
 @pytest.mark.parametrize("twin", [t for t in list_twins() if t.target == "reference"], ids=lambda twin: twin.name)
 def test_a_twin_changes_the_configuration_or_does_not_start(twin, target: Target):
+    if twin.profile:
+        trunk = load_profile(twin.profile)
+        target = for_trunk(
+            target,
+            transport=trunk.transport,
+            media_encryption=trunk.media.encryption,
+            domain=trunk.uris.from_host,
+        )
     healthy, broken = render(facts(target)), render(facts(target), twin)
-    assert (healthy != broken) is twin.starts
+    assert (healthy != broken) is (twin.starts and twin.certificate is PbxCertificate.GOOD)
     re.compile(twin.reason)
     assert twin.description and twin.breaks
+
+
+def test_a_trunk_over_tls_with_srtp(target: Target):
+    plain = render(facts(target))
+    tls = render(facts(for_trunk(target, transport="tls", media_encryption="sdes", domain="wa.meta.vc")))
+    assert "tls" not in plain["pjsip.conf"] and "res_srtp" not in plain["modules.conf"]
+    sections = tls["pjsip.conf"].split("[tls]")[1]
+    assert f"bind = {target.pbx.host}:5061" in sections
+    assert r"contact = sip:wa.meta.vc\;transport=tls" in sections
+    assert "media_encryption = sdes" in sections
+    assert "from_domain = pbx.acme.example" in sections
+    assert f"bind = {target.pbx.host}:5060" in tls["pjsip.conf"].split("[tls]")[0]
 
 
 def test_the_twins_that_there_must_be():

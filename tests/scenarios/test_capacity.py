@@ -14,6 +14,7 @@ from scenarios.scene import Scene
 from simulators.phones.build import PUBLISHED_LIMITS
 from simulators.phones.customers import CustomerBook
 from simulators.phones.protocol import Codec, PhoneLimits
+from simulators.trunk.profile import load_profile
 from simulators.whatsapp.protocol import WhatRules
 from simulators.whatsapp.rules import published_rules
 from steps.customer import some_customers
@@ -29,6 +30,7 @@ def testbed(tmp_path: Path) -> SimpleNamespace:
     numbers = iter(range(1, 100))
     return SimpleNamespace(
         target=small_target(),
+        profile=load_profile("8x8"),
         leases=LeaseBook(tmp_path / "leases"),
         customer_book=CustomerBook(1),
         capacity=PUBLISHED,

@@ -54,7 +54,7 @@ def test_it_ends_when_the_harness_closes_its_end(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"profile": "8x9"}, r"could not start: there is no profile '8x9' \(did you mean '8x8'\?\)"),
-        ({"pbx_transport": "tls"}, r"could not start: the trunk has no transport 'tls' \(it has udp, tcp\)"),
+        ({"pbx_transport": "sctp"}, r"could not start: the trunk has no transport 'sctp' \(it has udp, tcp, tls\)"),
         ({"pbx_host": "no-such-host.invalid"}, r"could not start: the PBX's host 'no-such-host.invalid'"),
         ({"address": "192.0.2.1"}, r"could not start: .*UDP 192.0.2.1:\d+: "),
     ],

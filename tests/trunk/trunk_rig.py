@@ -49,6 +49,10 @@ class Rig:
     def finished(self) -> CallFinished:
         return self.trunk.wait_for(CallFinished, timeout_s=4)
 
+    def finished_not(self) -> bool:
+        """Whether the call is still up."""
+        return not self.count(CallFinished)
+
     def reaches(self, leg: Leg, phase: LegPhase) -> LegChanged:
         return self.trunk.wait_for(LegChanged, lambda e: e.leg is leg and e.phase is phase, timeout_s=4)
 
@@ -67,13 +71,17 @@ class RigMaker:
         self._directory = directory
         self._rigs: list[Rig] = []
 
-    def __call__(self, changes: str = "", *, tcp: bool = False, rules: str = "", **config) -> Rig:
-        """A rig whose profile is 8x8's with ``changes``: lines ``table.key = value``."""
-        pbx: SipPeer = TcpPeer(PBX) if tcp else SipPeer(PBX)
+    def __call__(
+        self, changes: str = "", *, tcp: bool = False, rules: str = "", pbx: SipPeer | None = None, **config
+    ) -> Rig:
+        """A rig whose profile is 8x8's with ``changes``: lines ``table.key = value``. ``pbx`` is another peer."""
+        pbx = pbx or (TcpPeer(PBX) if tcp else SipPeer(PBX))
         phone = SipPeer(PHONE)
         port = free_port()
         profile = self._directory / f"profile-{port}.toml"
         profile.write_text(changed(changes) + rules, encoding="utf-8")
+        if "profile" in config:
+            profile = config.pop("profile")
         trace = self._directory / f"trace-{port}.jsonl"
         values = {
             "name": "trunk",
@@ -82,7 +90,7 @@ class RigMaker:
             "pbx_side_port": port,
             "pbx_host": PBX,
             "pbx_port": pbx.port,
-            "pbx_transport": "tcp" if tcp else "udp",
+            "pbx_transport": pbx.transport.lower(),
             "profile": str(profile),
             "trace": str(trace),
         }

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterable, Sequence
+import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 from harness.target import RecordingAccess, Target
+from simulators.trunk.tls_faults import to_pbx
 from trunkproof.doctor.check import Check
 
 _REFERENCE = "asterisk-reference"
@@ -76,7 +79,9 @@ def answers_sip(target: Target) -> Check:
     pbx = target.pbx
     where = f"{pbx.host}:{pbx.port} over {pbx.transport.upper()}"
     try:
-        status = _ask_options(pbx.host, pbx.port, pbx.transport, target.trunk.addresses)
+        status = _ask_options(target)
+    except _TlsRefused as refused:
+        return Check(name, False, f"{where}: {refused}", "no call arrives at Meta's trunk either while this is so")
     except TimeoutError:
         return Check(
             name,
@@ -89,18 +94,43 @@ def answers_sip(target: Target) -> Check:
     return Check(name, True, f"{where} answers OPTIONS with '{status}'")
 
 
-def _ask_options(host: str, port: int, transport: str, sources: Sequence[str]) -> str:
-    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
-    family, _, _, _, peer = socket.getaddrinfo(host, port, type=kind)[0]
-    with socket.socket(family, kind) as probe:
-        probe.settimeout(_ANSWER_DEADLINE_S)
-        probe.bind((sources[0], 0))
-        probe.connect(peer)
-        probe.sendall(options_request(host, port, transport, *probe.getsockname()[:2]))
-        first_line = probe.recv(4096).split(b"\r\n", 1)[0].decode(errors="replace")
+class _TlsRefused(Exception):
+    """TLS with the PBX failed; the text says why."""
+
+
+def _ask_options(target: Target) -> str:
+    pbx, source = target.pbx, target.trunk.addresses[0]
+    kind = socket.SOCK_DGRAM if pbx.transport == "udp" else socket.SOCK_STREAM
+    family, _, _, _, peer = socket.getaddrinfo(pbx.host, pbx.port, type=kind)[0]
+    with socket.socket(family, kind) as plain:
+        plain.settimeout(_ANSWER_DEADLINE_S)
+        plain.bind((source, 0))
+        with _over_tls(plain, peer, target) if pbx.transport == "tls" else _connected(plain, peer) as probe:
+            probe.sendall(options_request(pbx.host, pbx.port, pbx.transport, *probe.getsockname()[:2]))
+            first_line = probe.recv(4096).split(b"\r\n", 1)[0].decode(errors="replace")
     if not first_line.startswith("SIP/2.0 "):
         raise OSError("what answers there is not SIP")
     return first_line.removeprefix("SIP/2.0 ")
+
+
+def _connected(plain: socket.socket, peer: Any) -> socket.socket:
+    plain.connect(peer)
+    return plain
+
+
+def _over_tls(plain: socket.socket, peer: Any, target: Target) -> socket.socket:
+    """A TLS connection as the trunk would make it. Raises _TlsRefused."""
+    pbx, trunk = target.pbx, target.trunk
+    name = pbx.hostname or pbx.host
+    try:
+        context = ssl.create_default_context(cafile=trunk.ca)
+    except OSError as unusable:
+        raise _TlsRefused(f"[trunk] ca: {trunk.ca} cannot be used: {unusable}") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        return context.wrap_socket(_connected(plain, peer), server_hostname=name)
+    except OSError as error:
+        raise _TlsRefused(to_pbx(error, name).why) from None
 
 
 def options_request(host: str, port: int, transport: str, own_address: str, own_port: int) -> bytes:

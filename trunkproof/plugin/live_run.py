@@ -33,6 +33,7 @@ from simulators.pbx.adapter import RunningPbx
 from simulators.pbx.asterisk.twins import find_twin
 from simulators.pstn.trap import PSTN_PORT, pstn_calls
 from simulators.trunk.profile import load_profile
+from trunkproof.fitting import fitted
 from trunkproof.plugin.progress import Progress
 from trunkproof.plugin.workbench import NOTES_NAME
 
@@ -82,14 +83,16 @@ class LiveRun:
     def of(cls, config: pytest.Config) -> LiveRun:
         """The run that the session's options describe."""
         options = config.option
-        targets = target_names(options.target, options.twin)
+        twin_profile = find_twin(options.twin).profile if options.twin else ""
+        profile = options.profile or twin_profile
+        targets = target_names(options.target, options.twin, profile)
         if options.run_dir:
             directory = Path(options.run_dir).resolve()
         else:
             directory = config.invocation_params.dir / OUT / _run_id(targets[0], options.twin)
         return cls(
             targets=targets,
-            profile=options.profile,
+            profile=profile,
             provider=options.provider,
             twin=options.twin,
             directory=directory,
@@ -113,7 +116,7 @@ class LiveRun:
         if self._profile_name:
             trunk = target.trunk.model_copy(update={"profile": self._profile_name})
             target = target.model_copy(update={"trunk": trunk})
-        load_profile(target.trunk.profile)
+        target = fitted(target, load_profile(target.trunk.profile))
         if self._twin and target.pbx.adapter == "external":
             raise HarnessMisuse("only the reference PBX has twins", suggestion="leave --twin out")
         return reference.with_passwords(target)
@@ -275,10 +278,13 @@ class LiveRun:
             unfinished.rename(latest)
 
 
-def target_names(named: list[str], twin: str) -> list[str]:
-    """The targets of a run: those named, else a twin's own, else all that come with trunkproof."""
+def target_names(named: list[str], twin: str, profile: str = "") -> list[str]:
+    """The targets of a run: those named, else a twin's own, else all that come with trunkproof and can have the
+    profile."""
     if named:
         return list(dict.fromkeys(named))
+    if profile and not twin and load_profile(profile).transport == "tls":
+        return [REFERENCE[0]]
     return [find_twin(twin).target] if twin else [name for name in REFERENCE if find_target(name).is_file()]
 
 

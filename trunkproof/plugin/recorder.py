@@ -24,6 +24,7 @@ from scenarios.checks import never_pstn, pbx_is_clean
 from scenarios.scene import Scene
 from scenarios.scene_evidence import gather
 from scenarios.system import Placement, RunSettings, require_claims
+from scenarios.trunk_rules import keeps_the_trunks_rules, with_broken_rules
 from trunkproof.plugin.attachments import attach_evidence
 from trunkproof.plugin.feature_file import example_of, rendered
 from trunkproof.plugin.placing import GROUP, PLACEMENT, tags_of
@@ -109,12 +110,14 @@ class Recording:
             return
         self.scene.hang_up_all()
         never_pstn(self.scene)
+        keeps_the_trunks_rules(self.scene)
         pbx_is_clean(self.scene)
 
     def weigh(self, error: BaseException) -> BaseException:
         """The error itself; a fault of the PBX that we may have caused ourselves becomes Inconclusive."""
         if not isinstance(error, PbxFault) or self.scene is None:
             return error
+        error = with_broken_rules(self.scene, error)
         dead = self.scene.dead_simulators()
         if dead:
             return Inconclusive(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from harness.errors import HarnessMisuse
 from harness.target import Number, Purpose, Queue, RecordingAccess, Target
@@ -113,6 +114,17 @@ class TrunkFacts:
     port: int
     accounts: list[TrunkAccount]
     password: str
+    domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFacts:
+    """SIP over TLS: the port, and where certificate, key and the trunk's CA are, as the PBX sees them."""
+
+    port: int
+    certificate: PurePosixPath
+    key: PurePosixPath
+    ca: PurePosixPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +154,30 @@ class Facts:
     opus_modules: list[str]
     max_calls: int = 0
     """Calls at once; one more is refused. 0: no limit."""
+    hostname: str = ""
+    media_encryption: str = "none"
+    tls: TlsFacts | None = None
     auth_type: str = "userpass"
 
     @property
     def transport_parameter(self) -> str:
         """What a SIP URI needs for the trunk's transport; UDP needs nothing."""
-        return ";transport=tcp" if self.transport == "tcp" else ""
+        return "" if self.transport == "udp" else f"\\;transport={self.transport}"
 
 
 def ports_of(target: Target) -> Ports:
     """What the reference PBX will listen on."""
-    return Ports(sip=target.pbx.port, http=HTTP_PORT, ami=AMI_PORT, archive=ARCHIVE_PORT)
+    tls = target.pbx.port if _uses_tls(target) else None
+    return Ports(sip=sip_port(target), http=HTTP_PORT, ami=AMI_PORT, archive=ARCHIVE_PORT, tls=tls)
+
+
+def sip_port(target: Target) -> int:
+    """Where the PBX speaks SIP over UDP and TCP: its agents are there, whatever the trunk uses."""
+    return SIP_PORT if _uses_tls(target) else target.pbx.port
+
+
+def _uses_tls(target: Target) -> bool:
+    return target.pbx.transport == "tls"
 
 
 def facts_of(
@@ -179,8 +204,11 @@ def facts_of(
                 )
     return Facts(
         host=target.pbx.host,
-        port=target.pbx.port,
+        port=sip_port(target),
         transport=target.pbx.transport,
+        hostname=target.pbx.hostname or target.pbx.host,
+        media_encryption=target.pbx.media_encryption,
+        tls=_tls(target, layout) if _uses_tls(target) else None,
         timezone=target.pbx.timezone,
         ring_s=RING_S,
         paths=layout,
@@ -189,6 +217,7 @@ def facts_of(
             target.trunk.port,
             [_account(target, queue) for queue in target.queues],
             target.trunk.digest_password.get_secret_value(),
+            target.trunk.domain,
         ),
         escalation=escalation_facts(target),
         supervision=supervision_facts(target),
@@ -218,6 +247,10 @@ def facts_of(
         opus_modules=opus_modules,
         max_calls=max_calls,
     )
+
+
+def _tls(target: Target, layout: Layout) -> TlsFacts:
+    return TlsFacts(target.pbx.port, layout.tls / "pbx.pem", layout.tls / "pbx.key", layout.tls / "ca.pem")
 
 
 def _number(target: Target, number: Number) -> NumberFacts:

@@ -10,6 +10,7 @@ from harness.process import Simulator
 from simulators.pbx.archive.beside import begin_archive, has_archive
 from simulators.pbx.asterisk.adapter import AsteriskPbx
 from simulators.pbx.asterisk.ami import ManagerError
+from simulators.pbx.asterisk.facts import sip_port
 from simulators.pbx.asterisk.siprec_beside import begin_recording_client, has_recording_client
 from simulators.pbx.probe import sip_status
 from simulators.pbx.providers.provider import Clock, PbxProcess
@@ -56,8 +57,8 @@ class AsteriskServer(Server):
         finally:
             adapter.close()
         target = self.running.target
-        if sip_status(target.trunk.addresses[0], target.pbx.host, target.pbx.port, SIP_DEADLINE_S) == 0:
-            raise self.problem(f"does not answer SIP at {target.pbx.host}:{target.pbx.port}")
+        if sip_status(target.trunk.addresses[0], target.pbx.host, sip_port(target), SIP_DEADLINE_S) == 0:
+            raise self.problem(f"does not answer SIP at {target.pbx.host}:{sip_port(target)}")
         if self.archive is not None:
             self.archive.ready()
         if has_recording_client(target):

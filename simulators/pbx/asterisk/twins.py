@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from harness.errors import HarnessMisuse, Inconclusive, PbxFault
 from harness.toml_file import load_model
 from harness.verdict import Verdict
+from simulators.pbx.certificates import PbxCertificate
 
 TWINS = Path(__file__).parent / "overlays"
 _FILE = "twin.toml"
@@ -28,6 +29,8 @@ class _TwinFile(BaseModel):
     reason: str
     starts: bool = True
     target: str = "reference"
+    profile: str = ""
+    certificate: PbxCertificate = PbxCertificate.GOOD
     verdict: Literal[Verdict.FAIL, Verdict.INCONCLUSIVE] = Verdict.FAIL
 
 
@@ -39,7 +42,8 @@ class Twin:
     not hold. A scenario whose name contains one of ``caught_by`` must fail, with a reason that the regular
     expression ``reason`` finds; the verdict is then ``verdict``: a PBX that cannot be told from a wrong
     set-up of ours is no proven failure. ``starts`` is false for a PBX that does not run at all. ``target`` is
-    the built-in target that it is a twin of.
+    the built-in target that it is a twin of, ``profile`` the trunk's profile that it is run with (empty: the target's),
+    ``certificate`` what it shows over TLS.
     """
 
     name: str
@@ -49,6 +53,8 @@ class Twin:
     reason: str
     starts: bool
     target: str
+    profile: str
+    certificate: PbxCertificate
     verdict: Verdict
     directory: Path
 
@@ -85,6 +91,8 @@ def _load(directory: Path) -> Twin:
         reason=file.reason,
         starts=file.starts,
         target=file.target,
+        profile=file.profile,
+        certificate=file.certificate,
         verdict=file.verdict,
         directory=directory,
     )

@@ -1,0 +1,35 @@
+"""A target and a trunk's profile, made to fit each other."""
+
+from __future__ import annotations
+
+from harness.errors import HarnessMisuse
+from harness.target import Target
+from simulators.pbx import reference
+from simulators.trunk.profile import Profile
+
+
+def fitted(target: Target, profile: Profile) -> Target:
+    """The target for a trunk with this profile: a reference PBX is set up for it, another must be already.
+
+    Raises HarnessMisuse for a profile that speaks TLS only and a target that does not.
+    """
+    tls_only = profile.transport == "tls"
+    if target.pbx.adapter == "external":
+        if tls_only and target.pbx.transport != "tls":
+            raise HarnessMisuse(
+                f"[pbx] transport is '{target.pbx.transport}', and the trunk's profile '{profile.name}' has TLS only",
+                where=target.name,
+                suggestion='write transport = "tls" and the PBX\'s hostname',
+            )
+        return target
+    if tls_only and target.sites:
+        raise HarnessMisuse(
+            f"the target {target.name!r} cannot speak TLS, which the profile {profile.name!r} needs",
+            suggestion="run it against --target reference",
+        )
+    return reference.for_trunk(
+        target,
+        transport=profile.transport,
+        media_encryption=profile.media.encryption,
+        domain=profile.uris.from_host,
+    )
