@@ -67,9 +67,14 @@ class Trial:
     run: Callable[[Channel, Tally], None] = field(repr=False)
 
 
+NOT_MEASURED = ("digit_", "ivr_", "order_", "recording_", "site_")
+"""Prompts of other lines than the support line's, by how their names begin: the figures are of that line's, which are
+4 to 6 s long."""
+
+
 @cache
 def prompts() -> dict[str, PromptReference]:
-    paths = sorted(path for path in PROMPTS.rglob("*.wav") if not path.name.startswith("digit_"))
+    paths = sorted(path for path in PROMPTS.rglob("*.wav") if not path.name.startswith(NOT_MEASURED))
     return {p.relative_to(PROMPTS).with_suffix("").as_posix(): PromptReference.load(p) for p in paths}
 
 

@@ -1,5 +1,6 @@
 import pytest
 
+from benchmarks.audio_trial import prompts as measured_prompts
 from harness.audio.levels import Samples
 from harness.audio.presence import Party
 from harness.audio.prompt import PromptReference
@@ -16,6 +17,12 @@ def prompts() -> dict[str, PromptReference]:
     paths = sorted(path for path in PROMPTS.rglob("*.wav") if not path.name.startswith("digit_"))
     names = [path.relative_to(PROMPTS).with_suffix("").as_posix() for path in paths]
     return {name: PromptReference.load(path, name) for name, path in zip(names, paths, strict=True)}
+
+
+@pytest.fixture(scope="session")
+def long_prompts() -> dict[str, PromptReference]:
+    """Those of the support line, of 4 to 6 s, by which the published figures were measured."""
+    return measured_prompts()
 
 
 @pytest.fixture(scope="session")

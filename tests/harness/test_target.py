@@ -13,7 +13,7 @@ REFERENCE = (BUILT_IN / "reference.toml").read_text(encoding="utf-8")
 
 def test_the_built_in_target_is_complete() -> None:
     target = load_target("reference")
-    assert len(target.agents.extensions) == 84
+    assert len(target.agents.extensions) == 124
     assert target.trunk.addresses[-1] == "127.0.0.41"
     for name, files in target.prompts.items():
         for language, path in files.items():

@@ -15,12 +15,41 @@ pytestmark = pytest.mark.live
 
 @pytest.fixture(scope="module")
 def parallel(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return run_trunkproof(tmp_path_factory.mktemp("parallel"), "-n", "4", feature=FEATURES)
+    return run_trunkproof(tmp_path_factory.mktemp("parallel"), "-n", "6", feature=FEATURES)
 
 
 def test_everything_passes_side_by_side(parallel: Finished) -> None:
-    assert set(parallel.verdicts.values()) == {"pass"}, parallel.output
+    assert parallel.summary is not None, parallel.output
+    calling = [s for s in parallel.summary["scenarios"] if "trunk_conformance" not in s["tags"]]
+    assert {s["verdict"] for s in calling} == {"pass"}, parallel.output
+    assert len({s["feature_file"] for s in calling}) >= 6
     assert parallel.code == 0
+
+
+def test_what_8x8s_trunk_has_not_is_not_run(parallel: Finished) -> None:
+    assert parallel.summary is not None, parallel.output
+    conformance = [s for s in parallel.summary["scenarios"] if "trunk_conformance" in s["tags"]]
+    assert {s["verdict"] for s in conformance} == {"not_run"}
+
+
+def test_the_pbx_calls_one_trunk_address_from_one_worker(parallel: Finished) -> None:
+    """Else scenarios wait for each other's trunk."""
+    assert parallel.summary is not None, parallel.output
+    workers: dict[str, set[str]] = {}
+    for scenario in parallel.summary["scenarios"]:
+        if "claims.calls_customers" in scenario["tags"]:
+            trace = next(path for path in scenario["evidence"] if path.endswith("scenario.json"))
+            record = json.loads((parallel.directory / trace).read_text())
+            trunk = next(p for p in record["participants"] if p["role"] == "trunk")
+            workers.setdefault(trunk["addresses"][0], set()).add(scenario["worker"])
+    assert len(workers) > 1
+    assert all(len(of_address) == 1 for of_address in workers.values()), workers
+
+
+def test_metas_trunk_over_tls_and_srtp(tmp_path: Path) -> None:
+    run = run_trunkproof(tmp_path, "--profile", "meta-sdes", "-n", "2", feature=FEATURES / "trunk_conformance")
+    assert set(run.verdicts.values()) == {"pass"}, run.output
+    assert run.code == 0
 
 
 def test_serial_gives_the_same_verdicts(parallel: Finished, tmp_path: Path) -> None:

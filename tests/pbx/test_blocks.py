@@ -22,7 +22,7 @@ def test_every_address_moves(target: Target):
     assert target.pbx.host == "127.0.14.10"
     assert target.trunk.addresses[0] == "127.0.14.20"
     assert target.phones.addresses[-1] == "127.0.14.249"
-    assert [queue.trunk_address for queue in target.queues] == [f"127.0.14.{host}" for host in range(20, 24)]
+    assert target.called_trunk_addresses() == [f"127.0.14.{host}" for host in range(20, 26)]
 
 
 def test_the_second_run_takes_the_next_block(target: Target, tmp_path: Path):
