@@ -196,6 +196,7 @@ class Scene:
 
     def ready_agents(self, count: int) -> list[Agent]:
         """Register the next ``count`` agents of the line, all at once. Raises NotRun, Inconclusive."""
+        self.testbed.capacity.require_phones(len(self.agents) + count)
         line = self.lease_line(len(self.agents) + count)
         return self.log_in(line.queue.agents[len(self.agents) : len(self.agents) + count])
 

@@ -121,9 +121,9 @@ def test_a_line_is_leased_with_all_its_queues(target: Target, tmp_path: Path, mo
     monkeypatch.setattr(front_door, "LINE_LEASE_S", 0.0)
     book = LeaseBook(tmp_path)
     doors = [lease_front_door(target, book) for _ in target.ivr.lines]
-    assert len({door.line.number for door in doors}) == 4
+    assert len({door.line.number for door in doors}) == 6
     agents = [extension for door in doors for queue in door.agents.values() for extension in queue]
-    assert len(agents) == len(set(agents)) == 40
+    assert len(agents) == len(set(agents)) == 60
     with pytest.raises(Inconclusive, match="no front door came free"):
         lease_front_door(target, book)
     doors[0].lease.release()

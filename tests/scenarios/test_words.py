@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pytest_bdd.feature import get_feature
 
 from harness.errors import HarnessMisuse
+from harness.target import load_target
 from simulators.phones.protocol import Codec
 from steps.words import (
     agent_count,
@@ -21,6 +22,7 @@ from steps.words import (
     sentence,
 )
 from steps.words import language_code as language
+from trunkproof.plugin.generated_examples import fill, generated_kind
 from trunkproof.step_catalogue import load_vocabulary
 from trunkproof.vocabulary import KnownStep
 
@@ -36,8 +38,12 @@ def meanings(type_: str, text: str) -> list[KnownStep]:
 def sentences_of_features() -> list[tuple[str, str]]:
     """Type and text of every step of our features, with each example's values."""
     found = set()
+    target = load_target("reference")
     for path in sorted(ROOT.glob("features/**/*.feature")):
-        for template in get_feature(str(path.parent), path.name).scenarios.values():
+        feature = get_feature(str(path.parent), path.name)
+        for template in feature.scenarios.values():
+            if generated_kind(template, feature):
+                fill(template, feature, target)
             rows = [row for examples in template.examples for row in examples.as_contexts()]
             for row in rows or [{}]:
                 found |= {(step.type, step.name) for step in template.render(row).steps}
