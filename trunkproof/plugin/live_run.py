@@ -140,7 +140,7 @@ class LiveRun:
                 progress=say,
             )
         self._pbxs.append(pbx)
-        self._notes.extend(pbx.notes)
+        self._notes.extend(note for note in pbx.notes if note not in self._notes)
         self._traps.append(start_trap(pbx.pstn_address, self.directory, planned.key))
         running, recorder = start_recorder(pbx.running, self.directory, planned.key)
         self._recorders += recorder
