@@ -18,13 +18,16 @@ OWN_PBX = "own_pbx"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """A PBX under test that is up, with the trunk's profile and the PSTN trap beside it. ``key`` names it in paths;
-    ``pstn_log`` and ``pstn_address`` are empty when its way to the PSTN cannot be seen."""
+    """A PBX under test that is up, with the trunk's profile and the PSTN trap beside it. ``key`` names it in paths.
+
+    The trap writes to ``pstn_log``. ``pstn_address`` is empty when there is no trap, since the PBX's way to the PSTN
+    cannot be seen.
+    """
 
     key: str
     running: RunningPbx
     profile: str
-    pstn_log: str = ""
+    pstn_log: str
     pstn_address: str = ""
 
 

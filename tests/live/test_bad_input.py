@@ -38,7 +38,7 @@ def target_file(directory: Path, *changes: tuple[str, str]) -> Path:
 def trunk_at(address: str) -> Iterator[tuple[str, str]]:
     """Changes that leave the trunk one address, to which all queues' calls go."""
     yield 'addresses = ["127.0.0.20-127.0.0.29", "127.0.0.40-127.0.0.41"]', f'addresses = ["{address}"]'
-    for last in range(20, 24):
+    for last in range(20, 26):
         yield f'trunk_address = "127.0.0.{last}"', f'trunk_address = "{address}"'
 
 
@@ -143,11 +143,11 @@ def run_and_act(directory: Path, victim: str, sign: signal.Signals) -> Finished:
     run_directory = directory / "run"
     value = str(run_directory)
     process = subprocess.Popen(
-        [sys.executable, "-m", "trunkproof.cli", "run", str(FEATURE), "--run-dir", value,
+        [sys.executable, "-m", "trunkproof.cli", "run", str(FEATURE), "--target", "reference", "--run-dir", value,
          "-k", "a_customer_reaches_an_agent or hangs_up_first_and_both"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=os.environ | {MARK: value},
     )  # fmt: skip
-    trace = run_directory / "work" / "serial" / "trunk" / "trace.jsonl"
+    trace = run_directory / "work" / "serial" / "reference" / "trunk" / "trace.jsonl"
     watcher = threading.Thread(target=_signal_when, args=(process, trace, victim, sign))
     watcher.start()
     output, _ = process.communicate(timeout=240)

@@ -127,7 +127,12 @@ class LiveRun:
             self._notes.append("no PSTN trap: trunkproof cannot see this PBX's PSTN gateway")
             running, recorder = start_recorder(RunningPbx(target=target), self.directory, planned.key)
             self._recorders += recorder
-            system = System(key=planned.key, running=running, profile=target.trunk.profile)
+            system = System(
+                key=planned.key,
+                running=running,
+                profile=target.trunk.profile,
+                pstn_log=str(pstn_log(self.directory, planned.key)),
+            )
             return replace(planned, shared=system)
         if target.pbx.own_for_each_worker:
             return planned
