@@ -14,6 +14,7 @@ from harness.audio.wav import read_recording
 from harness.errors import NO_STALL, HarnessMisuse, NotRun
 from scenarios.agent import Agent
 from scenarios.customer import Customer
+from scenarios.ear import Ear
 from scenarios.scene import Scene
 from simulators.pbx.adapter import PbxChannel, QueueState
 from simulators.pstn.trap import PstnCall, pstn_calls
@@ -55,6 +56,8 @@ def hear_each_other(scene: Scene, customer: Customer, agent: Agent, since: float
             )
         echo_s = ear.beacon_seconds(own, since=since)
         if echo_s >= HEARD_FOR_S / 2:
+            # Many voices at once clip, which can look like one's own: those of other calls are the plainer reason.
+            _hears_no_stranger(scene, listener, ear, {other, own})
             raise scene.fault(f"{listener} hears an echo of their own voice ({echo_s:.1f} s)", stall_s=NO_STALL)
         scene.note(f"{listener} heard {speaker} after {heard.delay_s * 1000:.0f} ms at {heard.level_dbov:.0f} dBov")
 
@@ -65,21 +68,24 @@ def nobody_else_heard(scene: Scene, pairs: list[tuple[Customer, Agent]]) -> None
         raise HarnessMisuse(
             "nobody is known to talk", suggestion="let 'every customer reaches an agent of their own' come before"
         )
-    everyone = {c.beacon_hz: c.label for c in scene.everybody_calling} | {a.beacon_hz: a.name for a in scene.staff}
     for customer, agent in pairs:
-        for name, ear, allowed in (
-            (customer.label, customer.ear, agent.beacon_hz),
-            (agent.name, agent.ear, customer.beacon_hz),
+        for name, ear, other, who in (
+            (customer.label, customer.ear, agent.beacon_hz, agent.name),
+            (agent.name, agent.ear, customer.beacon_hz, customer.label),
         ):
-            for frequency, who in everyone.items():
-                seconds = ear.beacon_seconds(frequency)
-                if frequency == allowed:
-                    if seconds < HEARD_FOR_S:
-                        raise scene.fault(f"{name} heard {who} for only {seconds:.1f} s")
-                elif seconds >= HEARD_FOR_S / 2:
-                    raise scene.fault(
-                        f"{name} heard {who}, who is in another call, for {seconds:.1f} s", stall_s=NO_STALL
-                    )
+            _hears_no_stranger(scene, name, ear, {other})
+            seconds = ear.beacon_seconds(other)
+            if seconds < HEARD_FOR_S:
+                raise scene.fault(f"{name} heard {who} for only {seconds:.1f} s")
+
+
+def _hears_no_stranger(scene: Scene, name: str, ear: Ear, allowed_hz: set[float]) -> None:
+    """No other voice of this scenario's people is at an ear. Raises PbxFault."""
+    everyone = {c.beacon_hz: c.label for c in scene.everybody_calling} | {a.beacon_hz: a.name for a in scene.staff}
+    for frequency, who in everyone.items():
+        seconds = ear.beacon_seconds(frequency)
+        if frequency not in allowed_hz and seconds >= HEARD_FOR_S / 2:
+            raise scene.fault(f"{name} heard {who}, who is in another call, for {seconds:.1f} s", stall_s=NO_STALL)
 
 
 def pairs_talking(scene: Scene, customers: list[Customer]) -> list[tuple[Customer, Agent]]:

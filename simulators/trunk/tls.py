@@ -23,6 +23,7 @@ from simulators.trunk.client_hello import (
 from simulators.trunk.tcp import Connection, TcpWire
 from simulators.trunk.tls_faults import (
     ALPN_REFUSED,
+    CLOSED_AFTER_ASKING,
     CLOSED_AT_ONCE,
     CLOSED_BY_PBX,
     NoHandshakeError,
@@ -76,6 +77,17 @@ def server_context(settings: TlsSettings) -> ssl.SSLContext:
     return context
 
 
+def _on_certificate_request(context: ssl.SSLContext, tell: Callable[[], None]) -> None:
+    """Call ``tell`` whenever a server asks for a certificate."""
+
+    def look(_connection: object, direction: str, _version: object, _kind: object, message: object, _: bytes) -> None:
+        if direction == "read" and getattr(message, "name", "") == "CERTIFICATE_REQUEST":
+            tell()
+
+    # Nothing public tells it; without this a PBX that closes early could not be told from one that is broken.
+    context._msg_callback = look  # type: ignore[attr-defined]
+
+
 class TlsWire(TcpWire):
     """All TLS connections of one side."""
 
@@ -87,6 +99,8 @@ class TlsWire(TcpWire):
         self._tell = tell
         self._to_pbx = client_context(settings)
         self._from_pbx = server_context(settings)
+        self._certificate_asked = False
+        _on_certificate_request(self._to_pbx, self._note_request)
         self._listening: socket.socket | None = None
 
     async def start(self) -> None:
@@ -113,7 +127,7 @@ class TlsWire(TcpWire):
             log.warning("TLS connection of %s:%s: %s", *connection.peer, fault.why)
             self._tell(connection.peer, False, fault)
             return
-        fault = to_pbx(error, self._settings.hostname) if error else CLOSED_AT_ONCE
+        fault = self._fault_of_pbx(error, self._settings.hostname) if error else CLOSED_AT_ONCE
         self._tell(connection.peer, True, fault)
         self.listener.unreachable(connection.peer, f"TLS: {fault.why}")
 
@@ -140,9 +154,17 @@ class TlsWire(TcpWire):
         return connection
 
     def failed(self, destination: Address, error: Exception) -> str:
-        fault = to_pbx(error, self._settings.hostname or destination[0])
+        fault = self._fault_of_pbx(error, self._settings.hostname or destination[0])
         self._tell(destination, True, fault)
         return f"TLS: {fault.why}"
+
+    def _note_request(self) -> None:
+        self._certificate_asked = True
+
+    def _fault_of_pbx(self, error: BaseException, hostname: str) -> TlsFault:
+        fault = to_pbx(error, hostname)
+        # The alert that would say so is lost when the PBX closes before it has read all of the handshake.
+        return CLOSED_AFTER_ASKING if fault.cause is TlsCause.CLOSED and self._certificate_asked else fault
 
     # Connections of the PBX.
 

@@ -103,6 +103,13 @@ CLOSED_AT_ONCE = TlsFault(
 )
 
 
+CLOSED_AFTER_ASKING = TlsFault(
+    TlsCause.CLIENT_CERTIFICATE,
+    "it asks for a client certificate and closes the connection when it gets the trunk's; Meta has none that passes: "
+    "do not request one",
+)
+
+
 CLOSED_BY_PBX = TlsFault(
     TlsCause.TRUNK_CERTIFICATE,
     "it closed its connection right after the TLS handshake, as a PBX does that does not take the trunk's certificate: "

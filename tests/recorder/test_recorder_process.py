@@ -301,6 +301,7 @@ def test_requests_sent_again_and_requests_to_nobody(recorder: Recorder):
         assert client.bye().code == 200
         client.number = 6
         assert client.bye().code == 481
+    recorder.ended()
     assert len(recordings(recorder.directory)) == 1
 
 

@@ -109,6 +109,33 @@ def test_pbx_demands_a_client_certificate(tls_rig: Callable[..., Rig], client_ce
     assert "do not request one" in failed.why
 
 
+def test_pbx_that_closes_after_asking_for_a_certificate(
+    tls_rig: Callable[..., Rig], authority: Authority, tmp_path: Path
+) -> None:
+    files = authority.issue(NAME, hosts=[NAME]).write(tmp_path, "asking")
+    pbx = TcpPeer(PBX)
+    r = tls_rig(pbx=pbx)
+    r.phone.send(r.phone.invite(CUSTOMER, BUSINESS))
+    plain, _ = pbx._listener.accept()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(files.certificate, files.key)
+    context.load_verify_locations(tmp_path / "ca.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    received, sending = ssl.MemoryBIO(), ssl.MemoryBIO()
+    handshake = context.wrap_bio(received, sending, server_side=True)
+    received.write(plain.recv(4096))
+    with pytest.raises(ssl.SSLWantReadError):
+        handshake.do_handshake()
+    plain.sendall(sending.read())
+    plain.recv(1)
+    # With the rest unread this is a reset, and no alert comes.
+    plain.close()
+    failed = r.trunk.wait_for(TlsFailed, timeout_s=4)
+    assert failed.cause == TlsCause.CLIENT_CERTIFICATE
+    assert "asks for a client certificate" in failed.why
+
+
 def test_port_that_speaks_plain_sip(tls_rig: Callable[..., Rig]) -> None:
     pbx = TcpPeer(PBX)
     r = tls_rig(pbx=pbx)
