@@ -33,7 +33,7 @@ Feature: Customer support inbound calling
       | Mexico         | Spanish  |
       | Brazil         | English  |
 
-  @claims.queue_music @claims.busy_announcement
+  @claims.queue_music @claims.busy_announcement @long
   Scenario: The call waits in the queue with music until an agent is free
     Given the support line is open with 1 agent ready
     And the agent is talking with another customer
@@ -95,7 +95,7 @@ Feature: Customer support inbound calling
     And the queue is empty
     And nothing of the call is left on the PBX
 
-  @claims.queue_music @claims.busy_announcement
+  @claims.queue_music @claims.busy_announcement @long
   Scenario: All agents are busy and the customer gives up waiting
     Given the support line is open with 2 agents ready
     And both agents are talking with other customers
@@ -138,7 +138,7 @@ Feature: Customer support inbound calling
     Then the PBX keeps the customer's message
     And no agent's phone rings
 
-  @claims.voicemail
+  @claims.voicemail @long
   Scenario: No agent is there and the customer can leave a message
     Given the support line is open and no agent is logged in
     And a customer in France
@@ -154,7 +154,7 @@ Feature: Customer support inbound calling
     Then the customer hears the not-in-service announcement in English
     And the PBX ends the call
 
-  @claims.language_menu
+  @claims.language_menu @long
   Scenario: The customer chooses a language in the menu
     Given the support line is open with 1 agent ready
     And a customer in Brazil

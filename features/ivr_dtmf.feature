@@ -14,7 +14,7 @@ Feature: IVR front door: DTMF details
     When the customer presses 1122#
     Then the PBX has understood 1122
 
-  @claims.digits_read_back
+  @claims.digits_read_back @long
   Scenario Outline: A key counts once when its end reaches the PBX <ends>
     Given the support line is open with 1 agent ready
     And a customer
@@ -31,7 +31,7 @@ Feature: IVR front door: DTMF details
       | three times | 1122 |
       | six times   | 1122 |
 
-  @claims.language_menu
+  @claims.language_menu @long
   Scenario: A key whose end is lost still chooses the language
     Given the support line is open with 1 agent ready
     And a customer in Brazil
@@ -42,7 +42,7 @@ Feature: IVR front door: DTMF details
     Then the customer hears the whole greeting in Spanish
     And the ends of the key presses were lost on the way
 
-  @claims.digits_read_back
+  @claims.digits_read_back @long
   Scenario: Keys that are held long count once
     Given the support line is open with 1 agent ready
     And a customer
@@ -51,7 +51,7 @@ Feature: IVR front door: DTMF details
     When the customer keys in 744#, each key held for 2000 ms and 300 ms apart
     Then the PBX has understood 744
 
-  @claims.digits_read_back
+  @claims.digits_read_back @long
   Scenario: Keys that are pressed fast all count, and none twice
     Given the support line is open with 1 agent ready
     And a customer

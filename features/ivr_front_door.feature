@@ -49,6 +49,7 @@ Feature: IVR front door
     When the customer quickly presses 31
     Then the customer is put through to invoices in English
 
+  @long
   Scenario: A caller who thinks long before the second key is asked again and still gets through
     Given the front door is open
     And a customer
@@ -98,6 +99,7 @@ Feature: IVR front door
     When the agent answers
     Then the customer and the agent hear each other
 
+  @long
   Scenario Outline: The language that was chosen is spoken from then on: <language>
     Given the front door is open
     And a customer in <country>

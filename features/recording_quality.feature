@@ -104,6 +104,7 @@ Feature: Recording and quality monitoring
     When the recording's time is over
     Then the recording is gone
 
+  @long
   Scenario: After hold and transfer everybody is on their own channel still
     Given the support line is open with 2 agents ready
     And a customer
@@ -125,7 +126,7 @@ Feature: Recording and quality monitoring
     And each is on their own channel of the recording and nowhere else
     And the agents follow each other in the recording
 
-  @claims.recording_pause
+  @claims.recording_pause @long
   Scenario: Card data is not in the recording
     Given the support line is open with 1 agent ready
     And a customer
@@ -143,6 +144,7 @@ Feature: Recording and quality monitoring
     And nothing of the pause is in the recording
     And everything before and after the pause is in the recording
 
+  @long
   Scenario: The recording sounds like the call
     Given the support line is open with 1 agent ready
     And a customer

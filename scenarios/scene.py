@@ -29,6 +29,7 @@ from scenarios.supervisor import Supervisor, lease_supervisor
 from scenarios.support_line import SupportLine, lease_line
 from scenarios.testbed import Testbed
 from scenarios.whatsapp import WhatsApp
+from simulators.pbx.starved import read_stalls
 from simulators.phones.protocol import CallEnded, CallIncoming, CallProgress, Codec, HangUp, MediaActive
 from simulators.trunk.protocol import CallFinished, CallStarted
 
@@ -375,7 +376,8 @@ class Scene:
         return PbxFault(reason, detail=self.situation(), stall_s=stall_s)
 
     def longest_stall_s(self) -> float:
-        """How long at most one of our own processes was kept from running in this scenario, in s."""
+        """How long at most one of our own processes, or of the PBX's where it runs here, was kept from running in
+        this scenario, in s."""
         marks = [
             *self.phone_marks(),
             (self.testbed.trunk, self._trunk_mark),
@@ -383,6 +385,8 @@ class Scene:
         ]
         stalls = [e for simulator, mark in marks for e in simulator.events(mark) if isinstance(e, Stalled)]
         stalls += [stall for stall in self.testbed.stalls if stall.at >= self.started_at]
+        log = self.testbed.system.running.stalls
+        stalls += read_stalls(Path(log), self.started_at) if log else []
         return max((stall.for_s for stall in stalls), default=0.0)
 
     def trunk_invites(self, *, to_pbx: bool) -> list[SipTraceEntry]:

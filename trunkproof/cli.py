@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
 import pytest
 import typer
+from _pytest.mark.expression import Expression
 from rich.console import Console
 from rich.table import Table
 
@@ -30,6 +32,9 @@ FEATURES = Path(__file__).resolve().parent.parent / "features"
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 USAGE_ERROR = 4
 """pytest's exit code for a command line that it does not understand."""
+
+SELECT = frozenset({"-k", "-m"})
+"""pytest's options whose value is an expression."""
 
 TAKE_A_VALUE = frozenset({"-k", "-m", "-p", "-o", "-c", "-r", "-W"})
 """pytest's options whose value is a word of its own."""
@@ -58,6 +63,7 @@ def run(
     if list_twins:
         _print_twins()
         return
+    _check_selection(context.args)
     targets = target_names(target or [], twin, profile)
     count = _workers_possible(targets, workers)
     arguments = [
@@ -116,6 +122,27 @@ def _features_named(arguments: list[str]) -> list[str]:
             raise HarnessMisuse(f"there is no feature or directory {argument}")
         named.append(argument)
     return named
+
+
+def _check_selection(arguments: list[str]) -> None:
+    """Raises HarnessMisuse for a selection that pytest would not understand: its workers would only crash of it."""
+    for option, expression in _selections(arguments):
+        try:
+            Expression.compile(expression)
+        except SyntaxError as error:
+            raise HarnessMisuse(
+                f"{option} {expression!r} is no expression: {error.msg}",
+                suggestion=f"join words by 'and', 'or', 'not': {option} '{' and '.join(expression.split())}'",
+            ) from None
+
+
+def _selections(arguments: list[str]) -> Iterator[tuple[str, str]]:
+    """Each ``-k`` and ``-m`` with its value."""
+    for option, value in zip(arguments, [*arguments[1:], ""], strict=True):
+        if option in SELECT:
+            yield option, value
+        elif option[:2] in SELECT and not option.startswith("--"):
+            yield option[:2], option[2:].removeprefix("=")
 
 
 def _workers_possible(targets: list[str], workers: str) -> int:

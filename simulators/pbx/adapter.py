@@ -50,6 +50,8 @@ class RunningPbx:
     directory: str = ""
     site: str = ""
     sites: tuple[RunningPbx, ...] = ()
+    stalls: str = ""
+    """Where it is written down when the machine kept the PBX from running; empty when nobody looks."""
     own: bool = False
     """A scenario has it to itself and may change it: move its clock, stop a part of it."""
 

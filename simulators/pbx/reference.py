@@ -33,6 +33,7 @@ from simulators.pbx.server import Server
 from simulators.pbx.site_target import require_agents_of_one_site, site_target
 from simulators.pbx.sites_adapter import SBC
 from simulators.pbx.started import forget, remember
+from simulators.pbx.starved import StarvationWatch
 
 GENERATED = "generated"
 HOSTNAME = "pbx.acme.example"
@@ -40,6 +41,8 @@ HOSTNAME = "pbx.acme.example"
 PBX = "the reference PBX"
 CONTROL_USER = "trunkproof"
 PIN_DIGITS = 6
+STALLS_NAME = "stalls.jsonl"
+"""In the directory of the PBX: when the machine kept it from running."""
 
 
 @dataclass(slots=True)
@@ -56,6 +59,7 @@ class ReferencePbx:
     _servers: dict[str, Server] = field(repr=False)
     _block: Block = field(repr=False)
     _secrets: tuple[str, ...] = field(repr=False)
+    _watch: StarvationWatch = field(repr=False)
     _stopped: bool = False
 
     def alive(self) -> bool:
@@ -68,6 +72,7 @@ class ReferencePbx:
         if self._stopped:
             return
         self._stopped = True
+        self._watch.stop()
         forget(self.running)
         try:
             _give_back(self._servers, self._secrets)
@@ -151,7 +156,11 @@ class _Start:
             running = self._complete(running)
         else:
             self.notes.append(f"twin {self.twin.name}: the PBX is not started")
+        stalls = self.directory / STALLS_NAME
+        running = replace(running, stalls=str(stalls))
         remember(running, self.servers)
+        watch = StarvationWatch(self._pids, stalls)
+        watch.start()
         return ReferencePbx(
             running=running,
             pstn_address=self.block.pstn_address,
@@ -160,7 +169,12 @@ class _Start:
             _servers=self.servers,
             _block=self.block,
             _secrets=self._secrets(),
+            _watch=watch,
         )
+
+    def _pids(self) -> list[int]:
+        processes = [server.process for server in self.servers.values() if server.process is not None]
+        return [pid for process in processes if (pid := process.pid) is not None]
 
     def _prepare_asterisk(self, name: str, target: Target, directory: Path, max_calls: int = 0) -> RunningPbx:
         provider = self.provider

@@ -116,6 +116,7 @@ def test_a_simulator_killed_in_mid_run(tmp_path: Path, victim: str) -> None:
     ("arguments", "pattern"),
     [
         (["-n", "foo"], r"-n takes a number or 'auto', not 'foo'"),
+        (["-k", "chooses sales"], r"-k 'chooses sales' is no expression: .*\(join .* 'chooses and sales'\)"),
         (["no_such.feature"], r"there is no feature or directory no_such\.feature"),
         (["--target", "referense"], r"referense: there is no such file"),
         (["--profile", "8x9"], r"8x9.*did you mean"),

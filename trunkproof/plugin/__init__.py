@@ -92,6 +92,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """In workers, before xdist's own hook looks for groups; a serial run knows its targets only later."""
     if SETTINGS in config.stash:
         placing.assign(items, config.stash[SETTINGS].targets)
+        placing.long_ones_first(items)
     return (yield)
 
 

@@ -19,6 +19,8 @@ from trunkproof.plugin.feature_file import FeatureFile
 
 PBX_CALLS = frozenset(f"{CLAIM_PREFIX}{claim.value}" for claim in (Claim.CALLS_CUSTOMERS, Claim.CLICK_TO_CALL))
 GROUP = "xdist_group"
+LONG = "long"
+"""The tag of scenarios that take twice as long as others."""
 CALLED_AT = pytest.StashKey[int]()
 """Which of the trunk's addresses that the PBX calls the scenario has its trunk at, as a position: a PBX that is up may
 have moved to other addresses than its file has."""
@@ -56,9 +58,16 @@ def assign(items: list[pytest.Item], targets: Sequence[RunTarget]) -> None:
             item.add_marker(getattr(pytest.mark, GROUP)(group))
 
 
+def long_ones_first(items: list[pytest.Item]) -> None:
+    """Put scenarios tagged ``@long`` before the others, for workers: a long one that begins last would have all
+    others wait for it."""
+    items.sort(key=lambda item: LONG not in tags_of(item))
+
+
 def declare_marker(config: pytest.Config) -> None:
     """pytest must know the marker; xdist declares it only in its workers."""
     config.addinivalue_line("markers", f"{GROUP}(name): scenarios that one worker takes as a whole")
+    config.addinivalue_line("markers", f"{LONG}: scenarios that begin before others when several run side by side")
 
 
 def group_scheduling(config: pytest.Config) -> None:

@@ -134,7 +134,7 @@ class Recording:
         if stall_s < error.stall_s:
             return error
         return Inconclusive(
-            f"this machine was too busy to judge: a simulator stood still for {stall_s * 1000:.0f} ms "
+            f"this machine was too busy to judge: a simulator or the PBX did not run for {stall_s * 1000:.0f} ms "
             f"(run fewer scenarios side by side). What looked like a fault: {error}",
             detail=error.detail,
         )

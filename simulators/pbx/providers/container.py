@@ -39,6 +39,13 @@ class PbxContainer:
 
     container: Container
 
+    @property
+    def pid(self) -> int | None:
+        if not self.container.attrs.get("State", {}).get("Pid"):
+            with contextlib.suppress(*_ENGINE_ERRORS):
+                self.container.reload()
+        return self.container.attrs.get("State", {}).get("Pid") or None
+
     def alive(self) -> bool:
         try:
             self.container.reload()

@@ -13,7 +13,8 @@ from time import monotonic, sleep
 from typing import NoReturn
 
 PR_SET_PDEATHSIG = 1
-CALLS_PRIORITY = 1
+PBX_PRIORITY = 2
+"""Real-time, above trunkproof's own processes: a PBX has a machine of its own."""
 GUARD = "--guard"
 TERMINATE_S = 3.0
 """How long a guarded program may take to end when asked."""
@@ -31,9 +32,9 @@ def become(arguments: list[str]) -> NoReturn:
     """Replace this process by the program."""
     parent, root, *command = arguments
     die_with(int(parent), signal.SIGKILL)
-    # A PBX has a machine of its own: what else runs here must not make it late. Needs root, or is left out.
+    # What else runs here must not make the PBX late. Needs root, or is left out.
     with contextlib.suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(CALLS_PRIORITY))
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PBX_PRIORITY))
     if root != "/":
         os.chroot(root)
     os.chdir("/")

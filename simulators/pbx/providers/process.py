@@ -33,6 +33,10 @@ class ChildProcess:
     process: subprocess.Popen[bytes]
     kill_signal: signal.Signals = signal.SIGKILL
 
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid
+
     def alive(self) -> bool:
         return self.process.poll() is None
 

@@ -26,6 +26,10 @@ class Clock:
 class PbxProcess(Protocol):
     """A program of the PBX that was started."""
 
+    @property
+    def pid(self) -> int | None:
+        """Its process on this machine, None when that is not known."""
+
     def alive(self) -> bool:
         """Whether it still runs."""
 
