@@ -20,7 +20,6 @@ import pytest
 import reports
 from harness.errors import HarnessMisuse, TrunkproofError
 from harness.evidence import RECORD_NAME, RunRecord, ScenarioRecord
-from harness.masking import mask_text
 from harness.process import Simulator
 from harness.target import Target, find_target, load_target
 from harness.verdict import Blame, Verdict, of_error
@@ -35,6 +34,7 @@ from simulators.pstn.trap import PSTN_PORT, pstn_calls
 from simulators.trunk.profile import load_profile
 from trunkproof.fitting import fitted
 from trunkproof.plugin.progress import Progress
+from trunkproof.plugin.work_files import mask_work_files, secrets_of
 from trunkproof.plugin.workbench import NOTES_NAME
 
 OUT = "out"
@@ -191,7 +191,8 @@ class LiveRun:
             self._blame = (Verdict.INCONCLUSIVE, Blame.USER)
         self._note_shortfalls()
         self._write_run_record()
-        self._mask_work_files()
+        for worker in self.directory.glob("work/*/"):
+            mask_work_files(worker, self._secrets())
         written = reports.write(self.directory, secrets=self._secrets())
         self._point_latest()
         shutil.rmtree(self.directory / ".leases", ignore_errors=True)
@@ -200,9 +201,7 @@ class LiveRun:
 
     def _secrets(self) -> list[str]:
         """Words that must not appear in any report."""
-        targets = [planned.target for planned in self._targets]
-        held = [s for t in targets for s in (t.agents.password, t.trunk.digest_password, t.recordings.token)]
-        return [secret.get_secret_value() for secret in held if secret.get_secret_value()]
+        return secrets_of([planned.target for planned in self._targets])
 
     def _stop(self) -> None:
         parts: list[Simulator | reference.ReferencePbx] = [*self._traps, *self._pbxs, *self._recorders]
@@ -265,12 +264,6 @@ class LiveRun:
             # The reports tell of damaged records.
             return False
         return record.verdict is Verdict.FAIL and "PSTN" in record.reason
-
-    def _mask_work_files(self) -> None:
-        """Take digest values and passwords out of the raw logs and traces, which the evidence was made from."""
-        for path in (*self.directory.glob("work/*/*/pjsip.log"), *self.directory.glob("work/*/*/*/trace.jsonl")):
-            text = path.read_text(encoding="utf-8", errors="surrogateescape")
-            path.write_text(mask_text(text, self._secrets()), encoding="utf-8", errors="surrogateescape")
 
     def _point_latest(self) -> None:
         latest = self.directory.parent / "latest"

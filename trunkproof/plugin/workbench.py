@@ -8,6 +8,7 @@ from scenarios.crew import Crew
 from scenarios.own_pbx import OwnPbx
 from scenarios.system import Placement, RunSettings, System
 from scenarios.testbed import Testbed
+from trunkproof.plugin.work_files import mask_work_files, secrets_of
 
 NOTES_NAME = "notes.txt"
 """Beside a worker's other files: lines that the run's notes must have."""
@@ -34,11 +35,15 @@ class Workbench:
     def stop(self) -> None:
         """End everything, in the order in which it depends on each other."""
         with ExitStack() as all_of_it:
+            all_of_it.callback(mask_work_files, self._crew.directory, self._secrets())
             for pbx in self._own.values():
                 all_of_it.callback(pbx.stop)
             all_of_it.callback(self._crew.stop)
             for bed in self._beds.values():
                 all_of_it.callback(bed.stop)
+
+    def _secrets(self) -> list[str]:
+        return secrets_of([planned.target for planned in self._settings.targets])
 
     def _system(self, placement: Placement) -> System:
         shared = placement.target.shared
