@@ -15,7 +15,8 @@ from pathlib import Path
 from time import monotonic, time
 from typing import IO
 
-from harness.child import Channel, ParentGone, is_stop
+from harness.child import Channel
+from harness.child_loop import ends_when_told
 from harness.messages import Event
 from simulators.pstn.sip import Request, StreamReader, parse_request, response
 
@@ -167,25 +168,10 @@ async def _serve(channel: Channel, config: TrapConfig) -> None:
         except OSError as taken:
             raise OSError(taken.errno, f"{config.address}:{config.port}: {os.strerror(taken.errno or 0)}") from None
         over = asyncio.Event()
-
-        def command() -> None:
-            try:
-                request = channel.receive()
-            except ParentGone:
-                over.set()
-                return
-            if request is None:
-                return
-            if is_stop(request.command):
-                over.set()
-            else:
-                channel.refuse(request, f"the PSTN trap knows no {type(request.command).__name__}")
-
-        loop.add_reader(channel.fileno(), command)
-        channel.ready()
         try:
-            await over.wait()
+            with ends_when_told(channel, over, "the PSTN trap"):
+                channel.ready()
+                await over.wait()
         finally:
-            loop.remove_reader(channel.fileno())
             transport.close()
             server.close()

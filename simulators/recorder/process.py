@@ -14,7 +14,8 @@ from pathlib import Path
 from time import monotonic, time
 
 from harness.audio.wav import write_wav
-from harness.child import Channel, ParentGone, is_stop
+from harness.child import Channel, ParentGone
+from harness.child_loop import ends_when_told
 from harness.messages import Event
 from harness.sip.framing import FramingError, StreamFramer
 from harness.trace import SipTraceEntry, SipTraceWriter, decode_octets
@@ -74,14 +75,13 @@ class _Process:
         except OSError as taken:
             raise OSError(taken.errno, f"{address}:{port}: {os.strerror(taken.errno or 0)}") from None
         self._server = RecordingServer(address, port, RtpPorts(address), self._tell, self._keep)
-        self._loop.add_reader(self._channel.fileno(), self._command)
-        self._channel.ready()
         try:
-            await self._over.wait()
+            with ends_when_told(self._channel, self._over, "the recording server"):
+                self._channel.ready()
+                await self._over.wait()
             self._server.end_all(monotonic(), "the recording server was stopped")
             await asyncio.gather(*self._files)
         finally:
-            self._loop.remove_reader(self._channel.fileno())
             self._udp.close()
             tcp.close()
             self._trace.close()
@@ -169,19 +169,6 @@ class _Process:
         event = await asyncio.to_thread(_write_files, self._directory, session, at, why)
         with contextlib.suppress(ParentGone):
             self._channel.emit(event)
-
-    def _command(self) -> None:
-        try:
-            request = self._channel.receive()
-        except ParentGone:
-            self._over.set()
-            return
-        if request is None:
-            return
-        if is_stop(request.command):
-            self._over.set()
-        else:
-            self._channel.refuse(request, f"the recording server knows no {type(request.command).__name__}")
 
 
 def _write_files(directory: Path, session: RecordingSession, at: float, why: str) -> RecordingEnded:

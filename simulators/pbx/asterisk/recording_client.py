@@ -18,7 +18,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from harness.child import Channel, ParentGone, is_stop
+from harness.child import Channel
+from harness.child_loop import ends_when_told
 from harness.toml_file import load_model
 from simulators.pbx.asterisk.ami import Message
 from simulators.pbx.asterisk.manager_stream import ManagerStream
@@ -90,15 +91,14 @@ class _Client:
         self._manager = await ManagerStream.connect(config.address, config.manager_port, config.user, config.password)
         await self._agent.open(config.address)
         loop = asyncio.get_running_loop()
-        loop.add_reader(self._channel.fileno(), self._command)
-        self._channel.ready(carries_calls=False)
         listening = loop.create_task(self._listen())
         try:
-            await self._over.wait()
+            with ends_when_told(self._channel, self._over, "the recording client"):
+                self._channel.ready(carries_calls=False)
+                await self._over.wait()
             await asyncio.gather(*(self._end(name) for name in list(self._recorded)))
         finally:
             listening.cancel()
-            loop.remove_reader(self._channel.fileno())
             self._manager.close()
             self._agent.close()
 
@@ -195,19 +195,6 @@ class _Client:
                 await recorded.session.tell(self._document(over, speakers, complete=False))
             await recorded.session.end()
             _close(recorded)
-
-    def _command(self) -> None:
-        try:
-            request = self._channel.receive()
-        except ParentGone:
-            self._over.set()
-            return
-        if request is None:
-            return
-        if is_stop(request.command):
-            self._over.set()
-        else:
-            self._channel.refuse(request, f"the recording client knows no {type(request.command).__name__}")
 
 
 def _time_of(event: Message) -> float:
