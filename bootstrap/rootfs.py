@@ -13,7 +13,7 @@ from bootstrap.command import Commands
 from bootstrap.errors import BootstrapError
 
 SUITE = "sid"
-PACKAGES = ("asterisk", "asterisk-modules", "kamailio", "ca-certificates", "procps", "faketime")
+PACKAGES = ("asterisk", "asterisk-modules", "kamailio", "kamailio-tls-modules", "ca-certificates", "procps", "faketime")
 HOST_PACKAGES = ("debootstrap", "xz-utils")
 
 # What a finished root must contain to be of any use.
@@ -22,6 +22,7 @@ _PROOFS = (
     "usr/lib/*/asterisk/modules/codec_opus*.so",
     "usr/sbin/kamailio",
     "usr/lib/*/kamailio/modules/dispatcher.so",
+    "usr/lib/*/kamailio/modules/tls.so",
     "usr/lib/*/faketime/libfaketimeMT.so.1",
 )
 # debootstrap's own words for its phases → ours.

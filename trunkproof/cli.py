@@ -64,7 +64,7 @@ def run(
         _print_twins()
         return
     _check_selection(context.args)
-    targets = target_names(target or [], twin, profile)
+    targets = target_names(target or [], twin)
     count = _workers_possible(targets, workers)
     arguments = [
         *(context.args or []),

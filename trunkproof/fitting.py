@@ -22,11 +22,6 @@ def fitted(target: Target, profile: Profile) -> Target:
                 suggestion='write transport = "tls" and the PBX\'s hostname',
             )
         return target
-    if tls_only and target.sites:
-        raise HarnessMisuse(
-            f"the target {target.name!r} cannot speak TLS, which the profile {profile.name!r} needs",
-            suggestion="run it against --target reference",
-        )
     return reference.for_trunk(
         target,
         transport=profile.transport,

@@ -17,7 +17,7 @@ from harness.target.model import TLS_PORT
 from simulators.pbx.adapter import RunningPbx
 from simulators.pbx.archive.beside import archive_url
 from simulators.pbx.asterisk.configuration import render
-from simulators.pbx.asterisk.facts import AMI_PORT, HTTP_PORT, facts_of, ports_of, sip_port
+from simulators.pbx.asterisk.facts import AMI_PORT, HTTP_PORT, facts_of, ports_of
 from simulators.pbx.asterisk.server import AsteriskServer
 from simulators.pbx.asterisk.sounds import install_sounds
 from simulators.pbx.asterisk.twins import Twin, find_twin
@@ -30,6 +30,7 @@ from simulators.pbx.providers.choice import choose
 from simulators.pbx.providers.provider import Provider
 from simulators.pbx.runtime import runtime_directory
 from simulators.pbx.server import Server
+from simulators.pbx.sip_ports import sip_port, uses_tls
 from simulators.pbx.site_target import require_agents_of_one_site, site_target
 from simulators.pbx.sites_adapter import SBC
 from simulators.pbx.started import forget, remember
@@ -179,9 +180,7 @@ class _Start:
     def _prepare_asterisk(self, name: str, target: Target, directory: Path, max_calls: int = 0) -> RunningPbx:
         provider = self.provider
         instance = create_instance(provider.instances, provider.root, provider.documentation())
-        if target.pbx.transport == "tls":
-            shown = self.twin.certificate if self.twin else PbxCertificate.GOOD
-            target = certify(target, instance, self.directory / "tls", shown)
+        target = self._certified(target, instance)
         running = self._running(target, instance)
         self.servers[name] = AsteriskServer(name, running, provider, instance, directory)
         write_instance(
@@ -197,6 +196,13 @@ class _Start:
             instance.clock.set_offset(0)
         return running
 
+    def _certified(self, target: Target, instance: Instance) -> Target:
+        """The target with its certificates made, for a trunk on TLS."""
+        if not uses_tls(target):
+            return target
+        shown = self.twin.certificate if self.twin else PbxCertificate.GOOD
+        return certify(target, instance, self.directory / "tls", shown)
+
     def _prepare_sites(self, target: Target) -> RunningPbx:
         require_agents_of_one_site(target)
         sites = []
@@ -207,6 +213,7 @@ class _Start:
             sites.append(site.name)
         provider = self.provider
         instance = create_instance(provider.instances, provider.root, provider.documentation())
+        target = self._certified(target, instance)
         running = self._running(target, instance)
         self.servers[SBC] = SbcServer(
             SBC, running, provider, instance, self.directory / SBC, control=self.control, twin=self.twin

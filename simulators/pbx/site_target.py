@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from harness.errors import HarnessMisuse
 from harness.target import LanguagesSection, Number, Purpose, Site, Target
+from simulators.pbx.sip_ports import sip_port
 
 GREETING = "greeting"
 SITE_PROMPT = "site_{name}"
@@ -31,7 +32,7 @@ def site_target(target: Target, site: Site) -> Target:
                     "clock": None if clock is None else local_time(clock, target.pbx.timezone, site.timezone),
                 }
             ),
-            "trunk": target.trunk.model_copy(update={"addresses": [target.pbx.host], "port": target.pbx.port}),
+            "trunk": target.trunk.model_copy(update={"addresses": [target.pbx.host], "port": sip_port(target)}),
             "agents": target.agents.model_copy(
                 update={
                     "extensions": [extension for queue in queues for extension in queue.agents],

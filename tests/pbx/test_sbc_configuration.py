@@ -23,6 +23,7 @@ from simulators.pbx.kamailio.configuration import render_sbc
 from simulators.pbx.kamailio.country_rules import country_prefixes
 from simulators.pbx.kamailio.facts import OpenSpan, SbcFacts, open_spans, sbc_facts_of
 from simulators.pbx.kamailio.utc_offsets import UtcOffset, offset_table
+from simulators.pbx.reference import for_trunk
 from simulators.pbx.site_target import require_agents_of_one_site, site_target
 
 CONTROL = ControlFacts("user", "control-secret", 8088, 5038)
@@ -189,3 +190,20 @@ def test_agents_register_at_their_site(target: Target) -> None:
     assert target.registrar_of("2001") == f"{target.sites[1].host}:5060"
     assert target.domain_of("1001") == target.sites[0].host
     assert single.registrar_of("1001") == f"{single.pbx.host}:5060"
+
+
+def test_an_sbc_on_tls_speaks_plain_sip_with_its_sites(target: Target) -> None:
+    secure = for_trunk(target, transport="tls", media_encryption="sdes", domain="wa.meta.vc")
+    files = render_sbc(facts(secure))
+    assert "listen = tls:127.0.128.10:5061" in files["kamailio.cfg"]
+    assert "listen = udp:127.0.128.10:5060" in files["kamailio.cfg"]
+    assert "certificate = /srv/sbc/tls/pbx.pem" in files["tls.cfg"]
+    assert "verify_certificate = yes" in files["tls.cfg"].partition("[client:default]")[2]
+    site = site_target(secure, secure.sites[0])
+    assert (site.pbx.transport, site.pbx.media_encryption, site.trunk.port) == ("udp", "sdes", 5060)
+
+
+def test_an_sbc_without_tls_has_none(target: Target) -> None:
+    files = render_sbc(facts(target))
+    assert "tls" not in files["kamailio.cfg"]
+    assert not files["tls.cfg"].strip()

@@ -85,7 +85,7 @@ class LiveRun:
         options = config.option
         twin_profile = find_twin(options.twin).profile if options.twin else ""
         profile = options.profile or twin_profile
-        targets = target_names(options.target, options.twin, profile)
+        targets = target_names(options.target, options.twin)
         if options.run_dir:
             directory = Path(options.run_dir).resolve()
         else:
@@ -276,13 +276,10 @@ class LiveRun:
             unfinished.rename(latest)
 
 
-def target_names(named: list[str], twin: str, profile: str = "") -> list[str]:
-    """The targets of a run: those named, else a twin's own, else all that come with trunkproof and can have the
-    profile."""
+def target_names(named: list[str], twin: str) -> list[str]:
+    """The targets of a run: those named, else a twin's own, else all that come with trunkproof."""
     if named:
         return list(dict.fromkeys(named))
-    if profile and not twin and load_profile(profile).transport == "tls":
-        return [REFERENCE[0]]
     return [find_twin(twin).target] if twin else [name for name in REFERENCE if find_target(name).is_file()]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from harness.errors import HarnessMisuse
 from harness.target import Number, Purpose, Queue, RecordingAccess, Target
@@ -18,11 +17,11 @@ from simulators.pbx.asterisk.supervision import SupervisionFacts, supervision_fa
 from simulators.pbx.blocks import Ports
 from simulators.pbx.control import ControlFacts
 from simulators.pbx.instance import Layout
+from simulators.pbx.sip_ports import SIP_PORT, TlsFacts, sip_port, tls_facts, uses_tls
 
 RING_S = 1
 """How long a caller hears it ring before the PBX answers: time enough to give up before."""
 
-SIP_PORT = 5060
 HTTP_PORT = 8088
 AMI_PORT = 5038
 
@@ -118,16 +117,6 @@ class TrunkFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class TlsFacts:
-    """SIP over TLS: the port, and where certificate, key and the trunk's CA are, as the PBX sees them."""
-
-    port: int
-    certificate: PurePosixPath
-    key: PurePosixPath
-    ca: PurePosixPath
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything a template may name."""
 
@@ -167,17 +156,8 @@ class Facts:
 
 def ports_of(target: Target) -> Ports:
     """What the reference PBX will listen on."""
-    tls = target.pbx.port if _uses_tls(target) else None
+    tls = target.pbx.port if uses_tls(target) else None
     return Ports(sip=sip_port(target), http=HTTP_PORT, ami=AMI_PORT, archive=ARCHIVE_PORT, tls=tls)
-
-
-def sip_port(target: Target) -> int:
-    """Where the PBX speaks SIP over UDP and TCP: its agents are there, whatever the trunk uses."""
-    return SIP_PORT if _uses_tls(target) else target.pbx.port
-
-
-def _uses_tls(target: Target) -> bool:
-    return target.pbx.transport == "tls"
 
 
 def facts_of(
@@ -208,7 +188,7 @@ def facts_of(
         transport=target.pbx.transport,
         hostname=target.pbx.hostname or target.pbx.host,
         media_encryption=target.pbx.media_encryption,
-        tls=_tls(target, layout) if _uses_tls(target) else None,
+        tls=tls_facts(target, layout),
         timezone=target.pbx.timezone,
         ring_s=RING_S,
         paths=layout,
@@ -247,10 +227,6 @@ def facts_of(
         opus_modules=opus_modules,
         max_calls=max_calls,
     )
-
-
-def _tls(target: Target, layout: Layout) -> TlsFacts:
-    return TlsFacts(target.pbx.port, layout.tls / "pbx.pem", layout.tls / "pbx.key", layout.tls / "ca.pem")
 
 
 def _number(target: Target, number: Number) -> NumberFacts:

@@ -10,11 +10,11 @@ from harness.process import Simulator
 from simulators.pbx.archive.beside import begin_archive, has_archive
 from simulators.pbx.asterisk.adapter import AsteriskPbx
 from simulators.pbx.asterisk.ami import ManagerError
-from simulators.pbx.asterisk.facts import sip_port
 from simulators.pbx.asterisk.siprec_beside import begin_recording_client, has_recording_client
 from simulators.pbx.probe import sip_status
 from simulators.pbx.providers.provider import Clock, PbxProcess
 from simulators.pbx.server import POLL_S, SIP_DEADLINE_S, START_DEADLINE_S, Server
+from simulators.pbx.sip_ports import sip_port
 
 
 @dataclass(slots=True)

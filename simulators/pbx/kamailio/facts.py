@@ -14,6 +14,7 @@ from simulators.pbx.control import ControlFacts
 from simulators.pbx.instance import Layout
 from simulators.pbx.kamailio.country_rules import CountryPrefix, country_prefixes
 from simulators.pbx.kamailio.utc_offsets import UtcOffset, offset_table
+from simulators.pbx.sip_ports import TlsFacts, sip_port, tls_facts
 
 SILENT_SHARE = 0.4
 """Share of ``[routing] failover_s`` in which dead sites are found out; the rest is the next site's to answer in."""
@@ -88,11 +89,12 @@ class SbcFacts:
     ringing_ms: int
     unreachable_code: int
     clock_offset_s: int
+    tls: TlsFacts | None
 
     @property
     def transport_parameter(self) -> str:
         """What a SIP URI needs for the trunk's transport; UDP needs nothing."""
-        return ";transport=tcp" if self.transport == "tcp" else ""
+        return "" if self.transport == "udp" else f";transport={self.transport}"
 
 
 def sbc_facts_of(target: Target, layout: Layout, *, control: ControlFacts, clock_offset_s: int) -> SbcFacts:
@@ -109,7 +111,7 @@ def sbc_facts_of(target: Target, layout: Layout, *, control: ControlFacts, clock
     others = max(len(target.sites) - 1, 1)
     return SbcFacts(
         host=target.pbx.host,
-        port=target.pbx.port,
+        port=sip_port(target),
         transport=target.pbx.transport,
         paths=layout,
         control=control,
@@ -131,6 +133,7 @@ def sbc_facts_of(target: Target, layout: Layout, *, control: ControlFacts, clock
         ringing_ms=RINGING_S * 1000,
         unreachable_code=routing.unreachable_code,
         clock_offset_s=clock_offset_s,
+        tls=tls_facts(target, layout),
     )
 
 

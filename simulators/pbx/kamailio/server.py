@@ -15,6 +15,7 @@ from simulators.pbx.kamailio.rpc import RpcError, SbcRpc
 from simulators.pbx.probe import sip_status
 from simulators.pbx.providers.provider import PbxProcess
 from simulators.pbx.server import POLL_S, SIP_DEADLINE_S, START_DEADLINE_S, Server
+from simulators.pbx.sip_ports import sip_port
 
 
 def write_sbc(target: Target, instance: Instance, *, twin: Twin | None, control: ControlFacts) -> None:
@@ -41,8 +42,9 @@ class SbcServer(Server):
         """Wait until it has seen all its sites and answers SIP. Raises Inconclusive."""
         target = self.running.target
         self.wait_for({site.host for site in target.sites})
-        if sip_status(target.trunk.addresses[0], target.pbx.host, target.pbx.port, SIP_DEADLINE_S) == 0:
-            raise self.problem(f"does not answer SIP at {target.pbx.host}:{target.pbx.port}")
+        port = sip_port(target)
+        if sip_status(target.trunk.addresses[0], target.pbx.host, port, SIP_DEADLINE_S) == 0:
+            raise self.problem(f"does not answer SIP at {target.pbx.host}:{port}")
 
     def wait_for(self, hosts: set[str]) -> None:
         """Wait until it sends calls to the sites at ``hosts``. Raises Inconclusive."""
