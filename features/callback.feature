@@ -40,6 +40,7 @@ Feature: Callback to a customer
   Rule: An agent calls through the PBX
 
     @claims.calls_customers @smoke
+    @req.T05 @req.T07 @req.T08 @req.T09 @req.T12 @req.T41 @req.RFC3261-22.2 @req.RFC3264-5 @req.RFC4028-7.1
     Scenario: The agent calls the customer back and they hear each other
       Given the support line is open with 1 agent ready
       And a customer who has allowed calls
@@ -68,6 +69,7 @@ Feature: Callback to a customer
       And nothing of the call is left on the PBX
 
     @claims.calls_customers
+    @req.T63 @req.RFC3261-8.1.3.5
     Scenario Outline: A customer <situation> is not called
       Given the support line is open with 1 agent ready
       And a customer <situation>
@@ -79,14 +81,19 @@ Feature: Callback to a customer
       And nothing of the call is left on the PBX
       And the call never touched the PSTN
 
-      Examples:
+      @req.T14
+      Examples: no permission
         | situation                                | reason                                       |
         | who was never asked                      | there is no permission                       |
         | who declined to be called                | there is no permission                       |
         | whose permission has expired             | there is no permission                       |
         | who took the permission back             | there is no permission                       |
-        | who was called as often as is allowed    | the limit of connected calls is reached      |
         | who is not on WhatsApp                   | there is no permission                       |
+
+      @req.T15
+      Examples: too many calls
+        | situation                                | reason                                       |
+        | who was called as often as is allowed    | the limit of connected calls is reached      |
 
     @claims.calls_customers
     Scenario: In a closed country the business cannot call
@@ -100,6 +107,7 @@ Feature: Callback to a customer
       And the call never touched the PSTN
 
     @claims.calls_customers
+    @req.T17
     Scenario: After the fourth unanswered call the permission is gone
       Given the support line is open with 1 agent ready
       And a customer who has allowed calls
@@ -111,6 +119,7 @@ Feature: Callback to a customer
       And the agent's call has failed
 
     @claims.calls_customers
+    @req.T16 @req.RFC3261-8.1.3.5
     Scenario: The customer declines
       Given the support line is open with 1 agent ready
       And a customer who has allowed calls
@@ -124,6 +133,7 @@ Feature: Callback to a customer
       And the call never touched the PSTN
 
     @claims.calls_customers
+    @req.T16 @req.RFC3261-8.1.3.5
     Scenario: The customer does not answer
       Given the support line is open with 1 agent ready
       And a customer who has allowed calls
@@ -136,6 +146,7 @@ Feature: Callback to a customer
       And the call never touched the PSTN
 
     @claims.calls_customers
+    @req.T16 @req.RFC3261-8.1.3.5
     Scenario: The customer is offline
       Given the support line is open with 1 agent ready
       And a customer who has allowed calls
@@ -147,6 +158,7 @@ Feature: Callback to a customer
       And the call never touched the PSTN
 
     @claims.calls_customers
+    @req.T18 @req.RFC3261-9.1
     Scenario: The agent gives up while it rings at the customer
       Given the support line is open with 1 agent ready
       And a customer who has allowed calls
@@ -158,6 +170,7 @@ Feature: Callback to a customer
       And nothing of the call is left on the PBX
 
     @claims.calls_customers
+    @req.T15
     Scenario: A second agent cannot call a customer who is in a call
       Given the support line is open with 2 agents ready
       And a customer who has allowed calls
@@ -183,6 +196,7 @@ Feature: Callback to a customer
   Rule: The platform calls the customer first
 
     @claims.callback_number @smoke
+    @req.T58
     Scenario: The customer answers and is put to an agent at once
       Given the support line is open with 1 agent ready
       And a customer who has allowed calls

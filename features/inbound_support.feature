@@ -4,6 +4,7 @@ Feature: Customer support inbound calling
   customer, queues the call and connects it to an agent. (Vendor's calling scenario 1, user-initiated.)
 
   @smoke
+  @req.T36 @req.T37 @req.T41 @req.T63 @req.RFC3261-11.2 @req.RFC3261-15.1.2 @req.RFC3264-6 @req.RFC3264-6.1-b @req.RFC3264-6.1-d @req.RFC3264-7 @req.RFC4028-9
   Scenario: A customer reaches an agent and they hear each other
     Given the support line is open with 1 agent ready
     And a customer
@@ -63,18 +64,21 @@ Feature: Customer support inbound calling
       | India   | प्रिया शर्मा 🌸   |
       | Japan   | 佐藤 花子         |
 
+  @req.RFC3261-12.1.1-b @req.RFC3261-15.1.2
   Scenario: The customer hangs up first and both legs end
     Given a customer in conversation with an agent
     When the customer hangs up
     Then both sides of the call have ended
     And nothing of the call is left on the PBX
 
+  @req.RFC3261-15.1.1
   Scenario: The agent hangs up first and both legs end
     Given a customer in conversation with an agent
     When the agent hangs up
     Then both sides of the call have ended
     And nothing of the call is left on the PBX
 
+  @req.RFC3261-9.2 @req.RFC3261-13.3.1.1
   Scenario: The customer gives up while it is ringing
     Given the support line is open with 1 agent ready
     And a customer
@@ -85,6 +89,7 @@ Feature: Customer support inbound calling
     And the queue is empty
     And nothing of the call is left on the PBX
 
+  @req.RFC3261-9.2
   Scenario: The customer gives up while the agent's phone rings
     Given the support line is open with 1 agent ready
     And a customer
@@ -164,6 +169,7 @@ Feature: Customer support inbound calling
     Then the customer hears the whole greeting in Spanish
     And an agent's phone rings
 
+  @req.T59 @req.RFC3264-6.1-a @req.RFC3264-6.1-c
   Scenario Outline: A customer whose app offers only <codec> is served
     Given the support line is open with 1 agent ready
     And a customer whose app offers only <codec>
@@ -194,6 +200,7 @@ Feature: Customer support inbound calling
       | codec |
       | G722  |
 
+  @req.T45 @req.RFC3261-14.1
   Scenario: The agent puts the customer on hold and comes back
     Given a customer in conversation with an agent
     When the agent puts the call on hold
@@ -201,6 +208,7 @@ Feature: Customer support inbound calling
     When the agent takes the call back
     Then the customer and the agent hear each other
 
+  @req.T45 @req.RFC3261-14.1
   Scenario: The agent transfers the customer to a colleague
     Given a customer in conversation with an agent and a colleague ready
     When the agent transfers the call to the colleague

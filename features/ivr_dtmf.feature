@@ -5,6 +5,7 @@ Feature: IVR front door: DTMF details
   the PBX understood is what it reads back. (Vendor's calling scenario 4.)
 
   @claims.digits_read_back @claims.opus
+  @req.T44 @req.RFC4733-2.5.1.1
   Scenario: Keys come as payload type 126 at 8000 Hz beside 48 kHz Opus
     Given the support line is open with 1 agent ready
     And a customer whose app offers only Opus
@@ -15,6 +16,7 @@ Feature: IVR front door: DTMF details
     Then the PBX has understood 1122
 
   @claims.digits_read_back @long
+  @req.T44
   Scenario Outline: A key counts once when its end reaches the PBX <ends>
     Given the support line is open with 1 agent ready
     And a customer
@@ -24,14 +26,20 @@ Feature: IVR front door: DTMF details
     When the customer keys in <keys>#, each key held for 160 ms and 500 ms apart
     Then the PBX has understood <keys>
 
-    Examples:
+    @req.RFC4733-2.5.2.2
+    Examples: the end is lost
+      | ends  | keys |
+      | never | 1123 |
+
+    @req.RFC4733-2.5.1.4 @req.RFC4733-2.5.2.5
+    Examples: the end comes, again and again
       | ends        | keys |
-      | never       | 1123 |
       | once        | 1122 |
       | three times | 1122 |
       | six times   | 1122 |
 
   @claims.language_menu @long
+  @req.RFC4733-2.5.2.2
   Scenario: A key whose end is lost still chooses the language
     Given the support line is open with 1 agent ready
     And a customer in Brazil
@@ -43,6 +51,7 @@ Feature: IVR front door: DTMF details
     And the ends of the key presses were lost on the way
 
   @claims.digits_read_back @long
+  @req.RFC4733-2.5.1.3
   Scenario: Keys that are held long count once
     Given the support line is open with 1 agent ready
     And a customer
@@ -52,6 +61,7 @@ Feature: IVR front door: DTMF details
     Then the PBX has understood 744
 
   @claims.digits_read_back @long
+  @req.T44 @req.RFC4733-2.5.2.5
   Scenario: Keys that are pressed fast all count, and none twice
     Given the support line is open with 1 agent ready
     And a customer

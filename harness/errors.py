@@ -35,14 +35,16 @@ class PbxFault(TrunkproofError, AssertionError):
 
     ``stall_s`` is the shortest stand-still of our own processes, in s, that could have brought it about as
     well: a tenth of a second tears a prompt, what has a deadline of seconds takes longer, and an INVITE at
-    the PSTN or a wrong number (``NO_STALL``) cannot come of any.
+    the PSTN or a wrong number (``NO_STALL``) cannot come of any. ``kind`` is the fault's kind, if it has one: the
+    requirements that it breaks name it.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, detail: str = "", stall_s: float = 1.0) -> None:
+    def __init__(self, message: str, *, detail: str = "", stall_s: float = 1.0, kind: str = "") -> None:
         super().__init__(message, detail=detail)
         self.stall_s = stall_s
+        self.kind = kind
 
 
 class HarnessMisuse(TrunkproofError):

@@ -127,6 +127,19 @@ class RoutingTable(Record):
     instants: list[RoutingInstant]
 
 
+class Fault(Record):
+    """Something that the PBX did wrong. ``kind`` is what requirements name that it breaks, ``text`` one line.
+
+    ``message_at`` is the time of the SIP message in which it did it, None without one; ``lines`` are the lines of that
+    message, from 0, in which it stands.
+    """
+
+    kind: str
+    text: str
+    message_at: float | None = None
+    lines: list[int] = Field(default_factory=list)
+
+
 class ScenarioRecord(Record):
     """One scenario's result and evidence.
 
@@ -153,6 +166,10 @@ class ScenarioRecord(Record):
     worker: str = ""
     target: str = ""
     """Name of the target that it ran on, of those that the run has."""
+    profile: str = ""
+    """Name of the trunk's profile there."""
+    faults: list[Fault] = Field(default_factory=list)
+    """What the PBX did wrong, where that has a kind."""
     participants: list[Participant] = Field(default_factory=list)
     trace: str = ""
     clips: list[Clip] = Field(default_factory=list)
@@ -179,6 +196,10 @@ class RunRecord(Record):
     versions: dict[str, str] = Field(default_factory=dict)
     notes: list[str] = Field(default_factory=list)
     """What a reader must know: Opus missing on this machine, docker not tried, run interrupted."""
+    claims: list[str] = Field(default_factory=list)
+    """What the run's targets claim, all of them together."""
+    requirements_of: dict[str, str] = Field(default_factory=dict)
+    """By profile: the built-in profile whose requirements hold on it, where that is another."""
     errors: list[str] = Field(default_factory=list)
     """Run-level failures, one line each: the PBX did not start, an INVITE at the PSTN trap of no scenario."""
     run_verdict: Verdict | None = None

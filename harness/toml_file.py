@@ -45,7 +45,7 @@ def parse_model(text: str, model: type[ModelT], *, where: str) -> ModelT:
         # A missing key has no line of its own: show where its table begins.
         line = _line_of(text, error["loc"][:-1] if error["type"] == "missing" else error["loc"])
         raise HarnessMisuse(
-            _message(error), where=f"{where}:{line}" if line else where, suggestion=_suggestion(error, model)
+            _message(error, data), where=f"{where}:{line}" if line else where, suggestion=_suggestion(error, model)
         ) from None
 
 
@@ -53,15 +53,27 @@ def _siblings(path: Path) -> list[Path]:
     return sorted(path.parent.glob("*.toml")) if path.parent.is_dir() else []
 
 
-def _key(loc: tuple[int | str, ...]) -> str:
+def _key(loc: tuple[int | str, ...], data: Any) -> str:
+    """``queues[2].name``; an entry that has an ``id`` is called by it."""
     text = ""
     for part in loc:
-        text += f"[{part + 1}]" if isinstance(part, int) else (f".{part}" if text else part)
+        data = _inside(data, part)
+        if isinstance(part, int):
+            text += f"[{data['id']}]" if isinstance(data, dict) and "id" in data else f"[{part + 1}]"
+        else:
+            text += f".{part}" if text else part
     return text
 
 
-def _message(error: ErrorDetails) -> str:
-    key = _key(error["loc"])
+def _inside(data: Any, part: int | str) -> Any:
+    try:
+        return data[part]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _message(error: ErrorDetails, data: Any) -> str:
+    key = _key(error["loc"], data)
     if error["type"] == "extra_forbidden":
         return f"unknown key '{key}'"
     if error["type"] == "missing":

@@ -17,8 +17,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from harness.evidence import ScenarioRecord, Step, StepStatus, slug
+from harness.evidence import ScenarioRecord, Step, StepStatus
 from harness.verdict import Verdict
+from reports.anchors import anchors
+from reports.conformance import Conformance
+from reports.conformance_view import conformance_view
 from reports.heard import Hearing
 from reports.ladder import Ladder
 from reports.ladder_svg import PAGE_WIDTH, Drawing, draw
@@ -99,7 +102,7 @@ class FeatureView:
     summary: str
 
 
-def page(run: Run, exhibits: Sequence[Exhibit]) -> str:
+def page(run: Run, exhibits: Sequence[Exhibit], conformance: Conformance) -> str:
     """The report of a run."""
     cards = _cards(run, exhibits)
     features = [
@@ -120,8 +123,9 @@ def page(run: Run, exhibits: Sequence[Exhibit]) -> str:
         total=len(run.scenarios),
         facts=_run_facts(run, exit_code),
         features=features,
-        css=asset("report.css") + asset("ladder.css"),
-        script=asset("report.js"),
+        conformance=conformance_view(conformance) if conformance.anything_decided else None,
+        css=asset("report.css") + asset("conformance.css") + asset("ladder.css"),
+        script=asset("report.js") + asset("print.js"),
     )
 
 
@@ -140,13 +144,9 @@ def _cards(run: Run, exhibits: Sequence[Exhibit]) -> list[Card]:
     elif len(opened) > _OPEN_AT_FIRST:
         opened = set(sorted(opened)[:_OPEN_AT_FIRST])
     several = len({shown.evidence.record.target for shown in exhibits} - {""}) > 1
-    anchors: dict[str, int] = {}
+    places = anchors(shown.evidence.record for shown in exhibits)
     cards = []
-    for position, shown in enumerate(exhibits):
-        anchor = slug(shown.evidence.record.name)
-        anchors[anchor] = anchors.get(anchor, 0) + 1
-        if anchors[anchor] > 1:
-            anchor = f"{anchor}-{anchors[anchor]}"
+    for position, (shown, anchor) in enumerate(zip(exhibits, places, strict=True)):
         target = shown.evidence.record.target if several else ""
         cards.append(_card(run, shown, anchor, target=target, opened=position in opened, data=data[position]))
     return cards

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.evidence import RoutingTable
+from reports.conformance import Conformance, ProfileResult, Standing
 from reports.reading import Evidence, Run
 from reports.wording import count, headline, run_verdict
 
 SCHEMA_VERSION = "1"
 
 
-def summary_document(run: Run) -> dict[str, Any]:
+def summary_document(run: Run, conformance: Conformance) -> dict[str, Any]:
     """Everything of the run but the evidence itself; paths are relative to the run directory."""
     record = run.record
     verdict, exit_code = run_verdict(run)
@@ -37,6 +38,7 @@ def summary_document(run: Run) -> dict[str, Any]:
         "notes": record.notes,
         "errors": record.errors,
         "totals": totals(run),
+        "conformance": [_conformance(column, conformance) for column in conformance.profiles],
         "scenarios": [_scenario(run.directory, evidence) for evidence in run.scenarios],
     }
 
@@ -48,6 +50,24 @@ def totals(run: Run) -> dict[str, float]:
     numbers["duration_s"] = round(sum(s.record.duration_s for s in run.scenarios), 3)
     numbers["talk_s"] = round(sum(s.record.talk_s for s in run.scenarios), 3)
     return numbers
+
+
+def _conformance(column: ProfileResult, conformance: Conformance) -> dict[str, Any]:
+    failed = [row for row in conformance.rows if row.results[column.profile].standing is Standing.FAIL]
+    return {
+        "profile": column.profile,
+        "headline": column.headline,
+        **column.tally.model_dump(),
+        "failures": [
+            {
+                "id": row.requirement.id,
+                "level": row.requirement.level.value,
+                "requirement": row.requirement.text,
+                "reason": row.results[column.profile].reason,
+            }
+            for row in failed
+        ],
+    }
 
 
 def _scenario(run_directory: Path, evidence: Evidence) -> dict[str, Any]:
@@ -68,6 +88,8 @@ def _scenario(run_directory: Path, evidence: Evidence) -> dict[str, Any]:
         "talk_s": round(record.talk_s, 3),
         "worker": record.worker,
         "target": record.target,
+        "profile": record.profile,
+        "faults": [{"kind": fault.kind, "text": fault.text} for fault in record.faults],
         **({"routing": [_routing(table) for table in record.routing]} if record.routing else {}),
         "facts": record.facts,
         "problems": list(evidence.problems),

@@ -10,8 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.errors import HarnessMisuse
 from harness.evidence import ScenarioRecord
 from harness.verdict import Verdict
+from reports.conformance import ProfileResult
+from reports.conformance_files import read_conformance
 from reports.reading import Run, read_run
 from reports.visible import one_line, visible
 from reports.wording import BLAME_WORDS, VERDICT_WORDS, count, duration, headline, run_verdict
@@ -80,6 +83,15 @@ def _cells(record: ScenarioRecord) -> tuple[Text, Text, str, str]:
     )
 
 
+def _columns(run_directory: Path) -> list[ProfileResult]:
+    """The profiles of the run's conformance report; none when no scenario was about a requirement."""
+    try:
+        found = read_conformance(run_directory)
+    except HarnessMisuse:
+        return []
+    return found.profiles if found.anything_decided else []
+
+
 def _print_end(run: Run, console: Console) -> None:
     verdict, exit_code = run_verdict(run)
     for text in run.record.errors:
@@ -93,6 +105,8 @@ def _print_end(run: Run, console: Console) -> None:
     console.print(
         Text(f"{counts or 'no scenario'}; {duration(talk)} of talk in {duration(took)}; exit code {exit_code}")
     )
+    for column in _columns(run.directory):
+        console.print(Text(f"conformance: {column.headline}"), soft_wrap=True)
     for name in _SHOWN_FIRST:
         path = run.directory / name
         if path.exists():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.errors import Inconclusive
 from harness.verdict import Verdict
+from reports.conformance_files import CSV_NAME, JSON_NAME, conformance_of, csv_text, json_text
 from reports.junit import junit_document
 from reports.page import page
 from reports.reading import read_run
@@ -52,9 +53,12 @@ def write(run_directory: Path, *, secrets: Sequence[str] = ()) -> WrittenReports
             exhibits = list(workers.map(exhibit, run.scenarios))
         # Notes on what could not be drawn belong to the scenario in every report.
         told = replace(run, scenarios=tuple(replace(e.evidence, problems=e.problems) for e in exhibits))
-        _put(written.html, page(told, exhibits))
+        conformance = conformance_of(told, written.verdict, exhibits)
+        _put(written.html, page(told, exhibits, conformance))
         _put(written.junit, junit_document(told))
-        _put(written.summary, json.dumps(summary_document(told), indent=1, ensure_ascii=False) + "\n")
+        _put(run_directory / JSON_NAME, json_text(conformance))
+        _put(run_directory / CSV_NAME, csv_text(conformance))
+        _put(written.summary, json.dumps(summary_document(told, conformance), indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
         raise Inconclusive(f"the reports cannot be written in {run_directory}: {error.strerror}") from error
     return written

@@ -371,9 +371,9 @@ class Scene:
         """The last SIP messages, for the detail of a failure."""
         return last_messages(self.messages(), started_at=self.started_at, names=self.names())
 
-    def fault(self, reason: str, *, stall_s: float = 1.0) -> PbxFault:
-        """A fault of the PBX with what happened as its detail; ``stall_s`` as in PbxFault."""
-        return PbxFault(reason, detail=self.situation(), stall_s=stall_s)
+    def fault(self, reason: str, *, stall_s: float = 1.0, kind: str = "") -> PbxFault:
+        """A fault of the PBX with what happened as its detail; ``stall_s`` and ``kind`` as in PbxFault."""
+        return PbxFault(reason, detail=self.situation(), stall_s=stall_s, kind=kind)
 
     def longest_stall_s(self) -> float:
         """How long at most one of our own processes, or of the PBX's where it runs here, was kept from running in

@@ -72,6 +72,11 @@ class Placement:
     def key(self) -> str:
         return f"{self.target.key}-own" if self.own else self.target.key
 
+    @property
+    def profile(self) -> str:
+        """The trunk's profile, as the target names it."""
+        return self.target.target.trunk.profile
+
 
 def place(tags: Collection[str], targets: Sequence[RunTarget]) -> Placement:
     """The first target that claims all that the scenario is tagged with, else the first one."""

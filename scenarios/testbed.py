@@ -165,7 +165,7 @@ class Testbed:
         where = f"the PBX at {pbx.host}:{pbx.port}/{pbx.transport}"
         failed = [e for e in self.trunk.events(mark) if isinstance(e, TlsFailed) and e.opened_here]
         if failed and failed[-1].proven:
-            raise PbxFault(f"{where} gets no call over TLS: {failed[-1].why}", stall_s=NO_STALL)
+            raise PbxFault(f"{where} gets no call over TLS: {failed[-1].why}", stall_s=NO_STALL, kind=failed[-1].kind)
         why = f" ({answer.why})" if answer.why else ""
         raise Inconclusive(
             f"{where} did not answer OPTIONS from the trunk at {self.trunk_address} in time{why}: "

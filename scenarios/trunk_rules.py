@@ -98,4 +98,4 @@ def with_broken_rules(scene: Scene, fault: PbxFault) -> PbxFault:
     broken = broken_rules(scene)
     if not broken or broken[0] in str(fault):
         return fault
-    return PbxFault(f"{broken[0]}; what came of it: {fault}", detail=fault.detail, stall_s=NO_STALL)
+    return PbxFault(f"{broken[0]}; what came of it: {fault}", detail=fault.detail, stall_s=NO_STALL, kind=fault.kind)

@@ -1,4 +1,4 @@
-"""The command line: ``trunkproof run | trunk | platform | doctor | steps``."""
+"""The command line: ``trunkproof run | trunk | platform | conformance | doctor | steps``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rich.table import Table
 
 from harness.errors import HarnessMisuse, TrunkproofError
 from harness.target import load_target
-from trunkproof import platform_command, trunk_command
+from trunkproof import conformance_command, platform_command, trunk_command
 from trunkproof.plugin.live_run import target_names
 
 app = typer.Typer(
@@ -89,6 +89,7 @@ def run(
 
 app.command("trunk")(trunk_command.command)
 app.command("platform")(platform_command.command)
+app.command("conformance")(conformance_command.command)
 
 
 @app.command()

@@ -5,7 +5,7 @@ Feature: The trunk as the provider runs it
 
   Rule: TLS
 
-    @req.T01 @req.T02 @req.T03
+    @req.T01 @req.T02 @req.T03 @req.RFC3261-18.2.2 @req.RFC3261-26.3.2.1
     Scenario: The trunk's call comes in over TLS
       Given the trunk speaks TLS with the PBX
       And the support line is open with 1 agent ready
@@ -25,7 +25,7 @@ Feature: The trunk as the provider runs it
 
   Rule: Routes
 
-    @req.T19 @req.T20
+    @req.T19 @req.T20 @req.RFC3261-8.2.6.2-a @req.RFC3261-12.1.1-a @req.RFC3261-12.2.1.1-a
     Scenario: The PBX keeps the trunk's recorded route
       Given the trunk records a route
       And a customer in conversation with an agent
@@ -36,7 +36,7 @@ Feature: The trunk as the provider runs it
 
   Rule: Media
 
-    @req.T30 @req.T43
+    @req.T30 @req.T37 @req.T43 @req.RFC4568-5.1.3 @req.RFC4568-6.1
     Scenario: The PBX encrypts as the trunk offers
       Given the trunk's media are encrypted
       And the support line is open with 1 agent ready

@@ -233,6 +233,7 @@
   function goToAnchor() {
     const named = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!named || !named.classList.contains("scenario")) return;
+    named.hidden = named.closest(".feature").hidden = false;
     named.open = true;
     unpack(named);
     named.scrollIntoView();

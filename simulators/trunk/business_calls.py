@@ -47,7 +47,7 @@ class BusinessCalls:
             given = broken(refusal.rule, request, self._board.no_call["pbx_host"])
             if given is not None:
                 why = refusal.text.format(given=given)
-                return self._gate.refused(request, refusal.code, why, why)
+                return self._gate.refused(request, refusal.code, why, why, rule=refusal.rule.value)
         try:
             offer = self._board.shaped(request.getBody())
         except NoCommonCodecError as none:

@@ -76,21 +76,21 @@ class Gate:
             return None
         if judgement.proof is Proof.WRONG:
             code = self._profile.security.wrong_credentials_code
-            return self.refused(request, code, judgement.why, judgement.phrase)
+            return self.refused(request, code, judgement.why, judgement.phrase, rule="digest")
         answer = plain_answer(request, 407)
         for value in self._challenger.challenges(self._at(), stale=judgement.proof is Proof.STALE):
             body = SipGenericHF(value, "Proxy-Authenticate")
             answer[0].appendHeader(SipHeader(name="Proxy-Authenticate", body=body))
         return answer
 
-    def refused(self, request: Any, code: int, why: str, phrase: str = "") -> Answer:
+    def refused(self, request: Any, code: int, why: str, phrase: str = "", *, rule: str = "") -> Answer:
         """Refuse an INVITE: ``why`` in Warning, ``phrase`` (or the code's own) in the status line."""
-        self.note_refusal(request, code, why, phrase)
+        self.note_refusal(request, code, why, phrase, rule=rule)
         answer = request.genResponse(code, without_controls(phrase) or reason_of(code))
         answer.appendHeader(self.warning(why))
         return [answer, None, None]
 
-    def note_refusal(self, request: Any, code: int, why: str, phrase: str = "") -> None:
+    def note_refusal(self, request: Any, code: int, why: str, phrase: str = "", *, rule: str = "") -> None:
         """Tell the harness that an INVITE was refused."""
         source = request.getSource()
         self._emit(
@@ -102,6 +102,7 @@ class Gate:
                 called=request.getRURI().username or "",
                 caller=request.getHFBody("from").getUrl().username or "",
                 text=without_controls(phrase) or reason_of(code),
+                rule=rule,
             )
         )
 

@@ -299,6 +299,9 @@ class Profile(Table):
     """Short name, as in reports."""
     description: str = ""
     """One line on what it stands for."""
+    like: str = ""
+    """The profile whose requirements hold on this one (docs/requirements.md): of a copy, the one that it was copied
+    from. When left out, its own."""
     transport: Literal["udp", "tcp", "tls"] = "udp"
     """Transport to the PBX when the target does not say. With `tls` the target must have it, too: Meta speaks nothing
     else (Meta's SIP page). Assumed: 8x8 gives it at onboarding."""

@@ -268,6 +268,11 @@ class TlsFailed(Event):
     why: str
     proven: bool
 
+    @property
+    def kind(self) -> str:
+        """``tls-server-expired``: what the PBX was there, server or client, and the cause."""
+        return f"tls-{'server' if self.opened_here else 'client'}-{self.cause}"
+
 
 class BrokenRule(StrEnum):
     """What a PBX did to a call that is not allowed at the provider, by the section that says so."""
@@ -298,7 +303,8 @@ class Refused(Event):
     """The trunk itself refused an INVITE (digest, unknown customer, WhatsApp's rules).
 
     ``source`` is its sender's ``ip:port``, ``called`` and ``caller`` user parts as they came. ``reason`` is what
-    the sender was told in Warning; ``text`` is the reason phrase of the response.
+    the sender was told in Warning; ``text`` is the reason phrase of the response. ``rule`` is what of the INVITE itself
+    was wrong (``digest``, a ``RefusalRule``), empty when it was not the INVITE.
     """
 
     source: str
@@ -307,3 +313,4 @@ class Refused(Event):
     called: str
     caller: str = ""
     text: str = ""
+    rule: str = ""

@@ -21,10 +21,12 @@ from pytest_bdd.parser import Feature, Scenario, ScenarioTemplate
 from pytest_bdd.scenario import get_python_name_generator, scenario, scenario_wrapper_template_registry
 
 from harness.errors import HarnessMisuse
+from harness.requirements import load_catalogue
 from harness.target import Claim, load_target
 from scenarios.system import CLAIM_PREFIX, RunTarget, place
 from trunkproof.plugin import generated_examples
 from trunkproof.plugin.live_run import target_names
+from trunkproof.plugin.requirement_tags import unknown_requirements
 from trunkproof.vocabulary import KnownStep, known_steps
 
 CLOSE_ENOUGH = 0.4
@@ -39,6 +41,7 @@ class FeatureFile(pytest.Module):
         problems = [
             *unsound_scenarios(str(self.path)),
             *unknown_claims(feature),
+            *unknown_requirements(feature, load_catalogue()),
             *self._fill_generated(feature),
             *undefined_steps(feature, known_steps()),
         ]

@@ -31,7 +31,7 @@ from simulators.pbx import reference
 from simulators.pbx.adapter import RunningPbx
 from simulators.pbx.asterisk.twins import find_twin
 from simulators.pstn.trap import PSTN_PORT, pstn_calls
-from simulators.trunk.profile import load_profile
+from simulators.trunk.profile import Profile, load_profile
 from trunkproof.fitting import fitted
 from trunkproof.plugin.progress import Progress
 from trunkproof.plugin.work_files import mask_work_files, secrets_of
@@ -62,6 +62,7 @@ class LiveRun:
         self._started_at = time.monotonic()
         self._workers = 1
         self._targets: list[RunTarget] = []
+        self._profiles: dict[str, Profile] = {}
         self._pbxs: list[reference.ReferencePbx] = []
         self._traps: list[Simulator] = []
         self._recorders: list[Simulator] = []
@@ -116,7 +117,9 @@ class LiveRun:
         if self._profile_name:
             trunk = target.trunk.model_copy(update={"profile": self._profile_name})
             target = target.model_copy(update={"trunk": trunk})
-        target = fitted(target, load_profile(target.trunk.profile))
+        profile = load_profile(target.trunk.profile)
+        self._profiles[profile.name] = profile
+        target = fitted(target, profile)
         if self._twin and target.pbx.adapter == "external":
             raise HarnessMisuse("only the reference PBX has twins", suggestion="leave --twin out")
         return reference.with_passwords(target)
@@ -232,7 +235,9 @@ class LiveRun:
             run_id=self.run_id,
             target=_listed(target.name for target in targets) or _listed(self._target_names),
             target_description=_listed(target.description for target in targets),
-            profile=_listed(target.trunk.profile for target in targets) or self._profile_name,
+            profile=_listed(self._profiles) or self._profile_name,
+            claims=sorted({claim.value for target in targets for claim in target.claims}),
+            requirements_of={name: profile.like for name, profile in self._profiles.items() if profile.like},
             twin=self._twin,
             provider=_listed(pbx.provider for pbx in running),
             pbx_version=_listed(pbx.version for pbx in running),

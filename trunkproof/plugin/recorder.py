@@ -17,19 +17,22 @@ from pytest_bdd.parser import Step as GherkinStep
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
 from harness.errors import NO_STALL, Inconclusive, PbxFault, TrunkproofError
-from harness.evidence import ScenarioRecord, Step, StepStatus, slug, write_record
-from harness.verdict import of_error
+from harness.evidence import Fault, ScenarioRecord, Step, StepStatus, slug, write_record
+from harness.requirements import TAG_PREFIX
+from harness.verdict import Verdict, of_error
 from reports.terminal import failure_text
 from scenarios.checks import never_pstn, pbx_is_clean
+from scenarios.faults import faults_of
 from scenarios.scene import Scene
 from scenarios.scene_evidence import gather
 from scenarios.system import Placement, RunSettings, require_claims
 from scenarios.trunk_rules import keeps_the_trunks_rules, with_broken_rules
+from simulators.trunk.profile import load_profile
 from trunkproof.plugin.attachments import attach_evidence
 from trunkproof.plugin.feature_file import example_of, rendered
 from trunkproof.plugin.placing import GROUP, PLACEMENT, tags_of
+from trunkproof.plugin.requirement_tags import with_values
 
-REQUIREMENT_PREFIX = "req."
 NOT_TAGS = frozenset({"parametrize", "usefixtures", GROUP})
 """Markers that are none of the feature's own."""
 NO_EVIDENCE: dict[str, Any] = {"talk_s": 0.0}
@@ -70,7 +73,9 @@ class Recording:
 
     @property
     def tags(self) -> list[str]:
-        return sorted(set(tags_of(self.item)) - NOT_TAGS)
+        assert isinstance(self.item, pytest.Function)
+        example = example_of(self.item)
+        return sorted(with_values(tag, example) for tag in set(tags_of(self.item)) - NOT_TAGS)
 
     @property
     def directory(self) -> Path:
@@ -150,6 +155,12 @@ class Recording:
                 except Exception as problem:  # noqa: BLE001 - what was measured must be written whatever fails
                     problems.append(str(problem) or type(problem).__name__)
         verdict, blame = of_error(error)
+        faults: list[Fault] = []
+        if verdict is Verdict.FAIL:
+            try:
+                faults = self._faults(error)
+            except Exception as problem:  # noqa: BLE001 - as above
+                problems.append(str(problem) or type(problem).__name__)
         reason, detail = explain(error)
         if problems and problems != [reason]:
             detail = "\n".join([*filter(None, [detail]), *(f"evidence is incomplete: {p}" for p in problems)])
@@ -159,7 +170,7 @@ class Recording:
             line=self.scenario.line_number,
             name=self.name,
             tags=self.tags,
-            requirements=[t.removeprefix(REQUIREMENT_PREFIX) for t in self.tags if t.startswith(REQUIREMENT_PREFIX)],
+            requirements=[tag.removeprefix(TAG_PREFIX) for tag in self.tags if tag.startswith(TAG_PREFIX)],
             verdict=verdict,
             blame=blame,
             reason=reason,
@@ -170,6 +181,8 @@ class Recording:
             duration_s=monotonic() - self.started_at,
             worker=self.scene.testbed.worker if self.scene else "",
             target=self.placement.target.target.name,
+            profile=load_profile(self.placement.profile).name,
+            faults=faults,
             **evidence,
         )
         try:
@@ -189,6 +202,13 @@ class Recording:
         ]
         if report.failed:
             report.longrepr = failure_text(self.record)
+
+    def _faults(self, error: BaseException | None) -> list[Fault]:
+        if self.scene is not None:
+            return faults_of(self.scene, error)
+        # The PBX spoiled what comes before a scene.
+        kind = error.kind if isinstance(error, PbxFault) else ""
+        return [Fault(kind=kind, text=str(error))] if kind else []
 
     def _gathered(self) -> dict[str, Any]:
         assert self.scene is not None
