@@ -106,6 +106,8 @@ class Tally(Record):
     undecided: int = 0
     """Inconclusive."""
     not_run: int = 0
+    open: int = 0
+    """MUSTs among those that are inconclusive or not run."""
     not_applicable: int = 0
     untested: int = 0
     """Without a scenario that decides them."""
@@ -211,7 +213,9 @@ def tally(rows: Iterable[Row], profile: str) -> Tally:
     seen: Counter[str] = Counter()
     for row in rows:
         result, requirement = row.results[profile], row.requirement
-        seen[_kind_of(result.standing, requirement)] += 1
+        kind = _kind_of(result.standing, requirement)
+        seen[kind] += 1
+        seen["open"] += kind in ("undecided", "not_run") and requirement.level is Level.MUST
     decided = ("met", "blocking", "failed", "undecided", "not_run")
     return Tally(counted=sum(seen[name] for name in decided), **seen)
 
@@ -238,7 +242,7 @@ def headline(profile: str, figures: Tally, runs: Sequence[RunFacts]) -> str:
     said = ", ".join([met, *filter(None, further)])
     if figures.blocking or any(run.verdict is Verdict.FAIL for run in runs):
         return f"Not ready {where}: {said}"
-    if figures.undecided or figures.not_run or not figures.met:
+    if figures.open or not figures.met or any(run.verdict is not Verdict.PASS for run in runs):
         return f"Not proven ready {where}: {said}"
     return f"Ready {where}: {said}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.requirements import Level, Requirement
@@ -38,7 +38,7 @@ class RowView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceView:
-    """``met`` is by profile, in the order of the columns: ``12 of 14``; ``failed`` whether any of them failed."""
+    """``met`` is by profile, in the order of the columns: ``12 of 14 met``; ``failed`` whether any of them failed."""
 
     source: str
     rows: tuple[RowView, ...]
@@ -48,7 +48,10 @@ class SourceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureView:
-    """A requirement that failed on a profile, and all that explains it."""
+    """A requirement that failed on a profile, and all that explains it.
+
+    ``same_as`` is the requirement above under which the excerpt is shown already, empty when it is not.
+    """
 
     requirement: Requirement
     profile: str
@@ -57,6 +60,7 @@ class FailureView:
     scenario: str
     link: str
     excerpt: Excerpt | None
+    same_as: str
     advice: tuple[tuple[str, str], ...]
 
 
@@ -76,17 +80,18 @@ def conformance_view(found: Conformance, reports: Mapping[str, str] | None = Non
     """``reports`` is where the page of each run is; without it the scenarios are on this very page."""
     pages = reports or {}
     profiles = [column.profile for column in found.profiles]
-    failures = [
-        _failure(row.requirement, profile, row.results[profile], pages)
+    failed = [
+        (row.requirement, profile, row.results[profile])
         for profile in profiles
         for row in found.rows
         if row.results[profile].standing is Standing.FAIL
     ]
+    failed.sort(key=lambda one: one[0].level is not Level.MUST)
     return ConformanceView(
         columns=found.profiles,
         worst=_worst(found.profiles),
         sources=tuple(_source(source, profiles, pages) for source in found.sources),
-        failures=tuple(sorted(failures, key=lambda failure: not failure.blocking)),
+        failures=_failures(failed, pages),
         untested=tuple(row.requirement for row in found.rows if row.requirement.untested),
         several=len(profiles) > 1,
     )
@@ -108,7 +113,7 @@ def _source(source: SourceRows, profiles: list[str], pages: Mapping[str, str]) -
             RowView(requirement=row.requirement, cells=tuple(_cell(row.results[p], pages) for p in profiles))
             for row in source.rows
         ),
-        met=tuple(f"{f.met} of {f.counted}" if f.counted else "–" for f in figures),
+        met=tuple(f"{f.met} of {f.counted} met" if f.counted else "none counts" for f in figures),
         failed=any(f.blocking or f.failed for f in figures),
     )
 
@@ -130,15 +135,23 @@ def _link(result: Result, pages: Mapping[str, str]) -> tuple[str, str]:
     return counts.scenario, f"{pages.get(counts.run_id, '')}#{counts.anchor}"
 
 
-def _failure(requirement: Requirement, profile: str, result: Result, pages: Mapping[str, str]) -> FailureView:
-    scenario, link = _link(result, pages)
-    return FailureView(
-        requirement=requirement,
-        profile=profile,
-        blocking=requirement.level is Level.MUST,
-        reason=result.reason,
-        scenario=scenario,
-        link=link,
-        excerpt=next((d.excerpt for d in result.decisions if d.excerpt), None),
-        advice=tuple((PRODUCTS[product], text) for product, text in requirement.advice.items()),
-    )
+def _failures(failed: Iterable[tuple[Requirement, str, Result]], pages: Mapping[str, str]) -> tuple[FailureView, ...]:
+    views: list[FailureView] = []
+    for requirement, profile, result in failed:
+        scenario, link = _link(result, pages)
+        excerpt = next((d.excerpt for d in result.decisions if d.excerpt), None)
+        same = next((view.requirement.id for view in views if excerpt and view.excerpt == excerpt), "")
+        views.append(
+            FailureView(
+                requirement=requirement,
+                profile=profile,
+                blocking=requirement.level is Level.MUST,
+                reason=result.reason,
+                scenario=scenario,
+                link=link,
+                excerpt=None if same else excerpt,
+                same_as=same,
+                advice=tuple((PRODUCTS[product], text) for product, text in requirement.advice.items()),
+            )
+        )
+    return tuple(views)

@@ -48,7 +48,11 @@ def test_a_good_file(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "right", "says"),
     [
-        ('level = "SHOULD"', 'level = "OUGHT"', r"a\.toml:11: 'requirements\[T02\]\.level': .*'MUST', 'SHOULD' or 'MAY'"),
+        (
+            'level = "SHOULD"',
+            'level = "OUGHT"',
+            r"a\.toml:11: 'requirements\[T02\]\.level': .*'MUST', 'SHOULD' or 'MAY'",
+        ),
         ('claim = "calls', 'claims = "calls', r"a\.toml:\d+: unknown key 'requirements\[T02\]\.claims' .*'claim'"),
         ('"calls_customers"', '"calls_all"', r"a\.toml:15: 'requirements\[T02\]\.claim"),
         ('text = "The PBX answers soon."\n', "", r"a\.toml:9: the key 'requirements\[T02\]\.text' is missing"),
