@@ -16,6 +16,7 @@ STANDING_WORDS = {
     Standing.NOT_RUN: "not run",
 }
 PRODUCTS = {"asterisk": "Asterisk", "freeswitch": "FreeSWITCH", "kamailio": "Kamailio"}
+_COLOURS = {"Not ready": "fail", "Not proven": "inconclusive"}
 _MARKS = {Standing.NOT_APPLICABLE: "not_run"}
 """Colours and signs are those of scenarios."""
 
@@ -28,6 +29,14 @@ class CellView:
     word: str
     title: str
     link: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadlineView:
+    """A profile's one line; ``mark`` is its colour and sign."""
+
+    mark: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +78,7 @@ class ConformanceView:
     """``untested`` are requirements that no scenario decides."""
 
     columns: list[ProfileResult]
-    worst: str
+    headlines: tuple[HeadlineView, ...]
     sources: tuple[SourceView, ...]
     failures: tuple[FailureView, ...]
     untested: tuple[Requirement, ...]
@@ -89,7 +98,7 @@ def conformance_view(found: Conformance, reports: Mapping[str, str] | None = Non
     failed.sort(key=lambda one: one[0].level is not Level.MUST)
     return ConformanceView(
         columns=found.profiles,
-        worst=_worst(found.profiles),
+        headlines=tuple(HeadlineView(mark=_colour(c.headline), text=c.headline) for c in found.profiles),
         sources=tuple(_source(source, profiles, pages) for source in found.sources),
         failures=_failures(failed, pages),
         untested=tuple(row.requirement for row in found.rows if row.requirement.untested),
@@ -97,12 +106,8 @@ def conformance_view(found: Conformance, reports: Mapping[str, str] | None = Non
     )
 
 
-def _worst(columns: list[ProfileResult]) -> str:
-    """The colour of all of it."""
-    for beginning, colour in (("Not ready", "fail"), ("Not proven", "inconclusive")):
-        if any(column.headline.startswith(beginning) for column in columns):
-            return colour
-    return "pass"
+def _colour(headline: str) -> str:
+    return next((colour for beginning, colour in _COLOURS.items() if headline.startswith(beginning)), "pass")
 
 
 def _source(source: SourceRows, profiles: list[str], pages: Mapping[str, str]) -> SourceView:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+from pytest_bdd.feature import get_feature
+from pytest_bdd.parser import Feature
 
 from harness.requirements import load_catalogue
 from scenarios.faults import finer
@@ -10,6 +15,7 @@ from simulators.trunk.profile import RefusalRule, built_in_profiles, load_profil
 from simulators.trunk.protocol import BrokenRule
 from simulators.trunk.tls_faults import TlsCause
 from trunkproof.docs_requirements import DOCUMENT, deciding_scenarios, requirements_document
+from trunkproof.plugin.requirement_tags import requirements_of, unknown_requirements
 
 CATALOGUE = load_catalogue()
 COMING = {"meta-dtls", "gupshup-like"}
@@ -89,34 +95,36 @@ Feature: Tagged
 """
 
 
+def tagged(directory: Path, tags: str, above: str, row: str) -> Feature:
+    (directory / "tagged.feature").write_text(FEATURE.format(tags=tags, above=above, row=row), encoding="utf-8")
+    return get_feature(str(directory), "tagged.feature")
+
+
 @pytest.mark.parametrize(
-    ("tags", "above", "row", "says"),
+    ("tags", "above", "row", "line", "name", "near"),
     [
-        ("@req.T99", "", "esc01", "*tagged.feature:3: no requirement is called @req.T99 (did you mean @req.T*?)*"),
-        (
-            "@req.RFC4475-<message>",
-            "",
-            "esc09",
-            "*tagged.feature:3: no requirement is called @req.RFC4475-esc09 (did you mean @req.RFC4475-esc0*?)*",
-        ),
-        (
-            "@smoke",
-            "@req.RFC3261-9.9",
-            "esc01",
-            "*tagged.feature:*: no requirement is called @req.RFC3261-9.9 (did you mean @req.RFC3261-9.*",
-        ),
+        ("@req.T99", "", "esc01", 3, "T99", "T9?"),
+        ("@req.RFC4475-<message>", "", "esc09", 3, "RFC4475-esc09", "RFC4475-esc0"),
+        ("@smoke", "@req.RFC3261-9.9", "esc01", 7, "RFC3261-9.9", "RFC3261-9."),
     ],
 )
-def test_an_unknown_requirement_stops_the_run(pytester, tags, above, row, says):
-    (pytester.path / "tagged.feature").write_text(FEATURE.format(tags=tags, above=above, row=row), encoding="utf-8")
-    result = pytester.runpytest_subprocess("-p", "trunkproof.plugin", "--collect-only", "-q", "tagged.feature")
-    result.stdout.fnmatch_lines([says])
-    assert result.ret != 0
-    assert "Traceback" not in result.stdout.str()
+def test_an_unknown_requirement_is_told_with_its_place_and_the_nearest(tmp_path, tags, above, row, line, name, near):
+    (told,) = unknown_requirements(tagged(tmp_path, tags, above, row), CATALOGUE)
+    assert re.search(
+        rf"tagged\.feature:{line}: no requirement is called @req\.{re.escape(name)} \(did you mean @req\.{near}", told
+    )
 
 
-def test_a_column_in_a_tag_stands_for_the_examples_values(pytester):
-    text = FEATURE.format(tags="@req.RFC4475-<message>", above="", row="esc01")
+def test_a_column_in_a_tag_stands_for_the_examples_values(tmp_path):
+    feature = tagged(tmp_path, "@req.RFC4475-<message>", "@smoke", "esc01")
+    assert [name for name, _ in requirements_of(feature)] == ["RFC4475-wsinv", "RFC4475-esc01"]
+    assert not list(unknown_requirements(feature, CATALOGUE))
+
+
+def test_an_unknown_requirement_stops_the_run(pytester):
+    text = FEATURE.format(tags="@req.T99", above="", row="esc01")
     (pytester.path / "tagged.feature").write_text(text, encoding="utf-8")
     result = pytester.runpytest_subprocess("-p", "trunkproof.plugin", "--collect-only", "-q", "tagged.feature")
-    assert result.ret == 0, result.stdout.str()
+    result.stdout.fnmatch_lines(["*tagged.feature:3: no requirement is called @req.T99 (did you mean @req.T*"])
+    assert result.ret != 0
+    assert "Traceback" not in result.stdout.str()
