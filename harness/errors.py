@@ -77,3 +77,10 @@ class NotRun(TrunkproofError):
     """
 
     exit_code = 0
+
+
+class KnownDeviation(NotRun):
+    """The PBX does otherwise than a requirement says, and its target file declares so.
+
+    The scenario is not run any further; the requirement is not met, but blocks nothing.
+    """

@@ -170,6 +170,8 @@ class ScenarioRecord(Record):
     """Name of the trunk's profile there."""
     faults: list[Fault] = Field(default_factory=list)
     """What the PBX did wrong, where that has a kind."""
+    deviates: bool = False
+    """Not run because the target declares that the PBX does otherwise than required."""
     participants: list[Participant] = Field(default_factory=list)
     trace: str = ""
     clips: list[Clip] = Field(default_factory=list)

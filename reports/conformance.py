@@ -56,12 +56,17 @@ class Excerpt(Record):
 
 
 class Decision(Record):
-    """What one scenario says of a requirement. ``anchor`` is where it is in the report of the run ``run_id``."""
+    """What one scenario says of a requirement.
+
+    ``declared``: the PBX deviates as its target says it does. ``anchor`` is where it is in the report of the run
+    ``run_id``.
+    """
 
     feature: str
     scenario: str
     verdict: Verdict
     standing: Standing
+    declared: bool = False
     reason: str = ""
     run_id: str
     anchor: str
@@ -69,9 +74,10 @@ class Decision(Record):
 
 
 class Result(Record):
-    """A requirement on a profile; ``reason`` is one line."""
+    """A requirement on a profile; ``reason`` is one line. ``declared``: it failed by declared deviations only."""
 
     standing: Standing
+    declared: bool = False
     reason: str = ""
     decisions: list[Decision] = Field(default_factory=list)
 
@@ -103,6 +109,8 @@ class Tally(Record):
     """Failed, and a MUST."""
     failed: int = 0
     """Failed, and no MUST."""
+    deviations: int = 0
+    """Not met, as the target declares."""
     undecided: int = 0
     """Inconclusive."""
     not_run: int = 0
@@ -213,14 +221,17 @@ def tally(rows: Iterable[Row], profile: str) -> Tally:
     seen: Counter[str] = Counter()
     for row in rows:
         result, requirement = row.results[profile], row.requirement
-        kind = _kind_of(result.standing, requirement)
+        kind = _kind_of(result, requirement)
         seen[kind] += 1
         seen["open"] += kind in ("undecided", "not_run") and requirement.level is Level.MUST
-    decided = ("met", "blocking", "failed", "undecided", "not_run")
+    decided = ("met", "blocking", "failed", "deviations", "undecided", "not_run")
     return Tally(counted=sum(seen[name] for name in decided), **seen)
 
 
-def _kind_of(standing: Standing, requirement: Requirement) -> str:
+def _kind_of(result: Result, requirement: Requirement) -> str:
+    standing = result.standing
+    if result.declared:
+        return "deviations"
     if standing is Standing.FAIL:
         return "blocking" if requirement.level is Level.MUST else "failed"
     if standing is Standing.NOT_RUN and requirement.untested:
@@ -235,6 +246,7 @@ def headline(profile: str, figures: Tally, runs: Sequence[RunFacts]) -> str:
     further = [
         _counted(figures.blocking, "blocking failure"),
         _counted(figures.failed, "failure that does not block", "failures that do not block"),
+        _counted(figures.deviations, "known deviation"),
         _counted(sum(run.other_failures for run in runs), "other failed scenario"),
         _counted(figures.undecided, "inconclusive", "inconclusive"),
         _counted(figures.not_run, "not run", "not run"),
@@ -286,6 +298,8 @@ def _decision(requirement: Requirement, scenario: Scenario, kinds: frozenset[str
     if not mine and requirement.id not in record.requirements:
         return None
     standing, reason = _OF_VERDICT[record.verdict], record.reason
+    if record.deviates:
+        standing = Standing.FAIL
     if standing is Standing.FAIL and not mine and any(_is_one(fault, kinds) for fault in record.faults):
         standing, reason = Standing.INCONCLUSIVE, f"not reached, since the scenario failed: {record.reason}"
     return Decision(
@@ -293,6 +307,7 @@ def _decision(requirement: Requirement, scenario: Scenario, kinds: frozenset[str
         scenario=record.name,
         verdict=record.verdict,
         standing=standing,
+        declared=record.deviates,
         reason=mine[0].text if mine else reason,
         run_id=run_id,
         anchor=scenario.anchor,
@@ -310,13 +325,13 @@ def _is_one(fault: Fault, kinds: Iterable[str]) -> bool:
 def _worst(decisions: Iterable[Decision]) -> Decision | None:
     """The decision that counts; None when nothing was decided."""
     decided = [decision for decision in decisions if decision.standing in _DECIDED]
-    return min(decided, key=lambda decision: _DECIDED.index(decision.standing), default=None)
+    return min(decided, key=lambda d: (_DECIDED.index(d.standing), d.declared), default=None)
 
 
 def _put_together(decisions: list[Decision], requirement: Requirement) -> Result:
     worst = _worst(decisions)
     if worst is not None:
-        return Result(standing=worst.standing, reason=worst.reason, decisions=decisions)
+        return Result(standing=worst.standing, declared=worst.declared, reason=worst.reason, decisions=decisions)
     reason = decisions[0].reason if decisions else requirement.untested or "no scenario of this run decides it"
     return Result(standing=Standing.NOT_RUN, reason=reason, decisions=decisions)
 

@@ -93,7 +93,7 @@ def conformance_view(found: Conformance, reports: Mapping[str, str] | None = Non
         (row.requirement, profile, row.results[profile])
         for profile in profiles
         for row in found.rows
-        if row.results[profile].standing is Standing.FAIL
+        if row.results[profile].standing is Standing.FAIL and not row.results[profile].declared
     ]
     failed.sort(key=lambda one: one[0].level is not Level.MUST)
     return ConformanceView(
@@ -125,8 +125,8 @@ def _source(source: SourceRows, profiles: list[str], pages: Mapping[str, str]) -
 
 def _cell(result: Result, pages: Mapping[str, str]) -> CellView:
     return CellView(
-        mark=_MARKS.get(result.standing, result.standing.value),
-        word=STANDING_WORDS[result.standing],
+        mark="inconclusive" if result.declared else _MARKS.get(result.standing, result.standing.value),
+        word="known deviation" if result.declared else STANDING_WORDS[result.standing],
         title=result.reason,
         link=_link(result, pages)[1],
     )

@@ -119,6 +119,17 @@ def test_a_fault_of_an_unknown_kind_counts_against_all_that_the_scenario_decides
     }
 
 
+def test_a_declared_deviation_is_not_met_and_does_not_block():
+    a, b = requirement("A"), requirement("B")
+    deviating = told(NOT_RUN, "B", name="Two")
+    deviating = deviating.model_copy(update={"record": deviating.record.model_copy(update={"deviates": True})})
+    found = matrix([a, b], told(PASS, "A", "B"), deviating)
+    assert standings(found) == {"A": "pass", "B": "fail"}
+    assert found.profiles[0].headline == ("Ready for WhatsApp calls on 8x8: 1 of 2 requirements met, 1 known deviation")
+    worse = matrix([a, b], told(FAIL, "B"), deviating)
+    assert worse.profiles[0].tally.blocking == 1
+
+
 @pytest.mark.parametrize(
     ("requirements", "scenarios", "says"),
     [

@@ -16,7 +16,7 @@ from pytest_bdd.parser import Scenario
 from pytest_bdd.parser import Step as GherkinStep
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
-from harness.errors import NO_STALL, Inconclusive, PbxFault, TrunkproofError
+from harness.errors import NO_STALL, Inconclusive, KnownDeviation, PbxFault, TrunkproofError
 from harness.evidence import Fault, ScenarioRecord, Step, StepStatus, slug, write_record
 from harness.requirements import TAG_PREFIX
 from harness.verdict import Verdict, of_error
@@ -183,6 +183,7 @@ class Recording:
             target=self.placement.target.target.name,
             profile=load_profile(self.placement.profile).name,
             faults=faults,
+            deviates=isinstance(error, KnownDeviation),
             **evidence,
         )
         try:
