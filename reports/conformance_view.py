@@ -115,7 +115,10 @@ def _source(source: SourceRows, profiles: list[str], pages: Mapping[str, str]) -
     return SourceView(
         source=source.source,
         rows=tuple(
-            RowView(requirement=row.requirement, cells=tuple(_cell(row.results[p], pages) for p in profiles))
+            RowView(
+                requirement=row.requirement,
+                cells=tuple(_cell(row.requirement, row.results[p], pages) for p in profiles),
+            )
             for row in source.rows
         ),
         met=tuple(f"{f.met} of {f.counted} met" if f.counted else "none counts" for f in figures),
@@ -123,10 +126,15 @@ def _source(source: SourceRows, profiles: list[str], pages: Mapping[str, str]) -
     )
 
 
-def _cell(result: Result, pages: Mapping[str, str]) -> CellView:
+def _cell(requirement: Requirement, result: Result, pages: Mapping[str, str]) -> CellView:
+    word = STANDING_WORDS[result.standing]
+    if result.declared:
+        word = "known deviation"
+    elif result.standing is Standing.NOT_RUN and requirement.untested:
+        word = "no scenario"
     return CellView(
         mark="inconclusive" if result.declared else _MARKS.get(result.standing, result.standing.value),
-        word="known deviation" if result.declared else STANDING_WORDS[result.standing],
+        word=word,
         title=result.reason,
         link=_link(result, pages)[1],
     )
