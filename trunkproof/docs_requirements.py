@@ -37,7 +37,7 @@ A file has its `source`, the heading in the report, and `[[requirements]]`:
 | `level` | `MUST`, `SHOULD`, `MAY` (RFC 2119) |
 | `text` | the requirement in one line |
 | `written` | where it is written |
-| `profiles` | trunk profiles on which it matters; all when left out. A copied profile names its model by `like` |
+| `profiles` | trunk profiles on which it matters; all when left out. A copied profile names its model as `like` |
 | `pics`, `claim` | a question that only your PBX's description can answer, and the target's claim that answers it |
 | `untested` | why no scenario decides it; left out when one does |
 | `breaks` | kinds of faults that break it: `record-route`, `tls-server-expired`, `pstn` (`scenarios/faults.py`) |

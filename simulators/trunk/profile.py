@@ -300,8 +300,8 @@ class Profile(Table):
     description: str = ""
     """One line on what it stands for."""
     like: str = ""
-    """The profile whose requirements hold on this one (docs/requirements.md): of a copy, the one that it was copied
-    from. When left out, its own."""
+    """The profile whose requirements hold on this one (docs/requirements.md); its own when left out. A copy of a
+    built-in profile keeps this line."""
     transport: Literal["udp", "tcp", "tls"] = "udp"
     """Transport to the PBX when the target does not say. With `tls` the target must have it, too: Meta speaks nothing
     else (Meta's SIP page). Assumed: 8x8 gives it at onboarding."""

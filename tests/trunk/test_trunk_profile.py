@@ -23,7 +23,7 @@ def test_8x8_is_built_in_and_complete() -> None:
     assert profile.name == "8x8"
     assert built_in_profiles() == ["8x8", "meta-sdes"]
     # The file states every default, so that reading it is enough to know the trunk.
-    assert profile == Profile(name=profile.name, description=profile.description)
+    assert profile == Profile(name=profile.name, description=profile.description, like=profile.like)
     stated = tomllib.loads((BUILT_IN / "8x8.toml").read_text(encoding="utf-8"))
     for name, field in Profile.model_fields.items():
         if name != "header_rules":
