@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from scenarios.recording_mos import Sentence
     from scenarios.recording_pause import RecordingPause
     from scenarios.recordings import FetchedRecording
+    from scenarios.torture.trial import Trial
 
 BEACON_S = 1
 CLEAN_UP_S = 5.0
@@ -62,6 +63,7 @@ class Scene:
         self.supervisors: list[Supervisor] = []
         self.pause: RecordingPause | None = None
         self.sentences: list[Sentence] = []
+        self.trial: Trial | None = None
         self.facts: dict[str, object] = {}
         self._line: SupportLine | None = None
         self._front_door: FrontDoor | None = None

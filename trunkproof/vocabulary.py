@@ -21,6 +21,7 @@ STEP_MODULES = (
     "steps.recording",
     "steps.sites",
     "steps.supervisor",
+    "steps.torture",
     "steps.trunk",
 )
 """Where the sentences are defined."""

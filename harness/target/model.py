@@ -237,6 +237,10 @@ class Target(Section):
     recordings: RecordingsSection = RecordingsSection()
     supervision: SupervisionSection = SupervisionSection()
     deadlines: DeadlinesSection = DeadlinesSection()
+    deviations: dict[str, str] = Field(default_factory=dict)
+    """What the PBX is known to do otherwise than a specification says it should, by the requirement's id:
+    ``RFC4475-badvers = "dropped without an answer"``. A scenario that finds just that is *not run* and tells it; what
+    must never be (a broken message accepted, no answer to anything any more) fails all the same."""
 
     @model_validator(mode="before")
     @classmethod

@@ -65,6 +65,13 @@ class MediaRelay(Protocol):
         """An SDP on its way to a leg, as it goes on."""
 
 
+class Tap(Protocol):
+    """Who may take a message of the PBX's side before the trunk does."""
+
+    def takes(self, octets: bytes, source: Address, at: float) -> bool:
+        """Whether it has been taken."""
+
+
 class Core(Protocol):
     """What the edge delivers to."""
 
@@ -116,7 +123,8 @@ class EdgeSide:
     def __init__(self, leg: Leg, profile: Profile, trace: Trace, core: Core) -> None:
         self._leg = leg
         self._profile = profile
-        self._trace = trace
+        self.trace = trace
+        self.tap: Tap | None = None
         self._core = core
         self._loop = asyncio.get_running_loop()
         self.rules: tuple[HeaderRule, ...] = profile.header_rules if leg is Leg.PBX else ()
@@ -149,7 +157,9 @@ class EdgeSide:
         """A message came; whatever it is, the trunk goes on."""
         if not octets.strip():
             return
-        self._trace.record(octets, source, local, wire.name, at)
+        self.trace.record(octets, source, local, wire.name, at)
+        if self.tap is not None and self.tap.takes(octets, source, at):
+            return
         try:
             message = parse(octets)
             check_headers(message)
@@ -189,11 +199,11 @@ class EdgeSide:
         why: str,
     ) -> None:
         """A stream went out of step; its connection will be closed."""
-        self._trace.record(octets, source, local, wire.name, at)
+        self.trace.record(octets, source, local, wire.name, at)
         self._reject(wire, octets, source, connection, why)
 
     def sent(self, wire: Wire, octets: bytes, local: Address, destination: Address, at: float) -> None:
-        self._trace.record(octets, local, destination, wire.name, at)
+        self.trace.record(octets, local, destination, wire.name, at)
 
     def unreachable(self, destination: Address, why: str) -> None:
         # Not at once: the core may be in the middle of sending this very message.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,19 @@ from simulators.trunk.header_rules import parse_rules
 from simulators.trunk.policy import PolicyClient
 from simulators.trunk.profile import Profile, load_profile
 from simulators.trunk.protocol import (
+    CloseLine,
     CountMedia,
     CustomerOffline,
     CustomerOnline,
     KeepAlive,
     OpenCalls,
     Probe,
+    SendOctets,
     SetHeaderRules,
     TrunkConfig,
     WhereCustomersCall,
 )
+from simulators.trunk.raw_lines import LineError, RawLines
 from simulators.trunk.switchboard import Places
 from simulators.trunk.tls_files import settings_for
 
@@ -57,6 +61,7 @@ class _Trunk:
         self._parent_gone = False
         self._no_calls = asyncio.Event()
         self._platform: PolicyClient | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def live(self) -> None:
         loop = asyncio.get_running_loop()
@@ -83,6 +88,7 @@ class _Trunk:
                 pbx_name=self._config.pbx_host,
                 pbx_transport=transport,
             )
+            self._raw_lines = RawLines(self._edge.pbx, pbx, self._emit)
             self._core.start(places, self._edge.customer.send, self._edge.pbx.send, self._platform)
             if self._platform is not None:
                 await self._platform.start()
@@ -91,6 +97,7 @@ class _Trunk:
             self._keep_alive(loop)
             await self._stopped.wait()
             loop.remove_reader(self._channel.fileno())
+            await self._raw_lines.close_all()
             await self._say_goodbye()
         finally:
             if self._platform is not None:
@@ -195,6 +202,37 @@ class _Trunk:
 
         self._core.probe(request.command.timeout_s, done)
 
+    def _send_octets(self, request: Request) -> None:
+        command = request.command
+        assert isinstance(command, SendOctets)
+        if command.line:
+            try:
+                self._raw_lines.send(command.line, command.octets)
+            except LineError as closed:
+                raise ValueError(str(closed)) from closed
+            self._channel.reply(request, command.line)
+            return
+        self._spawn(self._open_line(request, command.octets))
+
+    async def _open_line(self, request: Request, octets: bytes) -> None:
+        with contextlib.suppress(ParentGone):
+            try:
+                name = await self._raw_lines.open(octets)
+            except LineError as failed:
+                self._channel.refuse(request, str(failed))
+                return
+            self._channel.reply(request, name)
+
+    def _close_line(self, request: Request) -> None:
+        assert isinstance(request.command, CloseLine)
+        self._spawn(self._raw_lines.close(request.command.line))
+        self._channel.reply(request)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     def _count_media(self, request: Request) -> None:
         assert isinstance(request.command, CountMedia)
         self._channel.reply(request, self._core.media_of(request.command.call))
@@ -209,6 +247,8 @@ _COMMANDS: dict[type[Any], Callable[[_Trunk, Request], None]] = {
     CustomerOffline: _Trunk._customer_offline,
     SetHeaderRules: _Trunk._set_header_rules,
     Probe: _Trunk._probe,
+    SendOctets: _Trunk._send_octets,
+    CloseLine: _Trunk._close_line,
     CountMedia: _Trunk._count_media,
     OpenCalls: _Trunk._open_calls,
 }

@@ -164,6 +164,25 @@ class Probe(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SendOctets(Command):
+    """Send octets to the PBX as they are, whatever they are. Reply: the name of the line that they went over.
+
+    Without ``line`` it is a new one: a datagram from the trunk's own socket, or a connection of its own. What comes
+    back over it are OctetsAnswered; nothing else in the trunk sees that. Refused when there is no connection.
+    """
+
+    octets: bytes
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseLine(Command):
+    """Hear no more of a line of SendOctets. Unknown names are fine."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CountMedia(Command):
     """Reply: tuple of the WayCounts of a call as of now. Refused when its media is not relayed, or no more."""
 
@@ -253,6 +272,21 @@ class KeepAlive(Event):
     code: int
     round_trip_ms: float
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OctetsAnswered(Event):
+    """The PBX answered over a line of SendOctets: a message, or what has come of a broken one."""
+
+    line: str
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineClosed(Event):
+    """The PBX closed the connection of a line of SendOctets."""
+
+    line: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

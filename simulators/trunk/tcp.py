@@ -124,6 +124,10 @@ class TcpWire(Wire):
             del self._connections[connection.peer]
         self.listener.disconnected(connection.peer)
 
+    def apart(self, listener: WireListener) -> TcpWire:
+        """Another one like it, for connections of its own that ``listener`` hears; it does not listen."""
+        return TcpWire((self.local[0], 0), listener)
+
     async def open(self, destination: Address) -> Connection:
         """A new connection. Raises OSError, TimeoutError."""
         _, connection = await asyncio.get_running_loop().create_connection(

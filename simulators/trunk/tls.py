@@ -131,6 +131,10 @@ class TlsWire(TcpWire):
         self._tell(connection.peer, True, fault)
         self.listener.unreachable(connection.peer, f"TLS: {fault.why}")
 
+    def apart(self, listener: WireListener) -> TlsWire:
+        # A connection that ends without a word is the listener's to judge.
+        return TlsWire((self.local[0], 0), listener, self._settings, lambda _peer, _opened_here, _fault: None)
+
     async def open(self, destination: Address) -> Connection:
         loop = asyncio.get_running_loop()
         plain = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
