@@ -31,6 +31,9 @@ COMPACT_NAMES = {
 MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 """Without these a message cannot be answered nor matched (RFC 3261 section 8.1.1)."""
 
+SINGLE = ("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length")
+"""With two of these nobody knows which one counts (RFC 3261 section 7.3.1)."""
+
 
 _ADDRESS = re.compile(
     r"""(?: (?: "(?:[^"\\]|\\.)*" | [^<>"]* ) \s* <[A-Za-z][A-Za-z0-9+.-]*:[^<>\s]+>
@@ -170,6 +173,9 @@ def check_headers(message: SipMessage) -> None:
     for name in MANDATORY:
         if not message.get(name):
             raise MalformedMessageError(f"no {name}")
+    for name in SINGLE:
+        if len(list(message.values(name))) > 1:
+            raise MalformedMessageError(f"more than one {name}")
     for name in ("From", "To"):
         if not _ADDRESS.match(message.get(name)):
             raise MalformedMessageError(f"{name} {message.get(name)[:40]!r} is not an address")
@@ -182,8 +188,8 @@ def check_headers(message: SipMessage) -> None:
 
 def answer_to(request: SipMessage, code: int, reason: str) -> SipMessage:
     """A response with whatever a broken request has of the headers to be echoed (RFC 3261 section 8.2.6)."""
-    echoed = ("Via", "From", "To", "Call-ID", "CSeq")
-    headers = [(canonical(key), value) for key, value in request.headers if canonical(key) in echoed]
+    headers = [("Via", value) for value in request.values("Via")]
+    headers += [(name, request.get(name)) for name in ("From", "To", "Call-ID", "CSeq") if request.get(name)]
     return SipMessage(f"SIP/2.0 {code} {reason}", headers)
 
 

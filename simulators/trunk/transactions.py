@@ -145,6 +145,14 @@ class SideTransactions(SipTransactionManager):
         """As sippy's, for requests whose URI names any transport: the edge is who knows transports."""
         return super().newTransaction(msg, *arguments, userv=userv or self._server, **keywords)
 
+    def timerD(self, t: Any) -> None:
+        """No ACK came. As sippy's, for transactions of the same name, too: two INVITEs with one CSeq and two branches."""
+        name, other = t.tid, self.tserver.get(t.tid)
+        self.tserver[name] = t
+        super().timerD(t)
+        if other is not None and other is not t:
+            self.tserver[name] = other
+
     def unreachable(self, destination: Address, why: str) -> None:
         """Nobody is at ``destination``: requests that wait there end as with a 503 (RFC 3261 8.1.3.1)."""
         for transaction in list(self.tclient.values()):
