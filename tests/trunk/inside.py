@@ -111,6 +111,8 @@ class Inside:
             pbx_transport=transport,
         )
         self.core.start(places, self.sides[Leg.CUSTOMER].send, self.sides[Leg.PBX].send)
+        self.domain = self.core._board.domain
+        self.offer, self.answer = (SDP, ANSWER_SDP) if transport == "udp" else map(_encrypted, (SDP, ANSWER_SDP))
         self.core.customers.online(
             CustomerOnline(number=CUSTOMER, profile_name="Ana", country="ES", contact=f"{PHONE}:5060")
         )
@@ -162,9 +164,9 @@ class Inside:
         """A request of the PBX that is as it should be."""
         body = sdp.encode()
         return (
-            f"{method} sip:{called}@{TRUNK} SIP/2.0\r\n"
+            f"{method} sip:{called}@{self.domain} SIP/2.0\r\n"
             f"Via: SIP/2.0/{self.wires[Leg.PBX].name.upper()} {PBX}:5060;rport;branch=z9hG4bK{secrets.token_hex(6)}\r\n"
-            f"Max-Forwards: 70\r\nTo: <sip:{called}@{TRUNK}>\r\n"
+            f"Max-Forwards: 70\r\nTo: <sip:{called}@{self.domain}>\r\n"
             f"From: <sip:{BUSINESS}@{PBX}>;tag={secrets.token_hex(4)}\r\n"
             f"Call-ID: {secrets.token_hex(8)}\r\nCSeq: 1 {method}\r\nContact: <sip:{BUSINESS}@{PBX}:5060>\r\n"
             + ("Content-Type: application/sdp\r\n" if body else "")
@@ -175,13 +177,20 @@ class Inside:
         """A call that the PBX began and the customer answered."""
         phone, pbx = self.wires[Leg.CUSTOMER], self.wires[Leg.PBX]
         asked, answered = len(phone.sent), len(pbx.sent)
-        invite = parse(self.good("INVITE", sdp=SDP, called=CUSTOMER))
+        invite = parse(self.good("INVITE", sdp=self.offer, called=CUSTOMER))
         self.feed(invite.to_bytes())
         inner = next(m for m in map(parse, phone.sent[asked:]) if m.method == "INVITE" and m.is_request)
-        self.feed(respond(inner, 200, ANSWER_SDP), Leg.CUSTOMER)
+        self.feed(respond(inner, 200, self.answer), Leg.CUSTOMER)
         answer = next(m for m in map(parse, pbx.sent[answered:]) if m.code == 200 and m.method == "INVITE")
         self.feed(within(invite, answer, "ACK", 1))
         return Dialog(invite, answer, inner)
+
+
+def _encrypted(sdp: str) -> str:
+    return (
+        sdp.replace("RTP/AVP", "RTP/SAVP")
+        + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n"
+    )
 
 
 def respond(request: SipMessage, code: int, sdp: str = "") -> bytes:
@@ -208,6 +217,7 @@ def within(invite: SipMessage, answer: SipMessage, method: str, number: int, sdp
         ("Call-ID", invite.get("Call-ID")),
         ("CSeq", f"{number} {method}"),
         ("Contact", invite.get("Contact")),
+        *(("Route", route) for route in reversed(list(answer.values("Record-Route")))),
     ]
     if sdp:
         request.add("Content-Type", "application/sdp")

@@ -21,7 +21,7 @@ from simulators.trunk.protocol import Leg
 
 FUZZ = settings(
     deadline=None,
-    max_examples=400,
+    max_examples=120,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 IN_DIALOG = ("BYE", "INVITE", "UPDATE", "INFO", "ACK", "CANCEL", "OPTIONS", "PRACK", "REFER", "MESSAGE")
@@ -31,7 +31,7 @@ LATE = (100, 183, 200, 302, 401, 407, 486, 603)
 LAST_OF_CALL = 2 * len(IN_DIALOG) + len(LATE) - 1
 
 
-@pytest.fixture(params=["udp", "tcp"])
+@pytest.fixture(params=[("8x8", "udp"), ("meta-sdes", "tls")], ids=lambda made: made[0])
 def trunk(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
@@ -39,7 +39,8 @@ def trunk(
 ) -> Iterator[Inside]:
     caplog.set_level(logging.ERROR)
     with pytest.MonkeyPatch.context() as patch:
-        made = Inside(tmp_path_factory.mktemp("inside"), patch, transport=request.param)
+        profile, transport = request.param
+        made = Inside(tmp_path_factory.mktemp("inside"), patch, profile=profile, transport=transport)
         yield made
         forgets(made)
         made.close()
@@ -102,7 +103,7 @@ def test_what_is_made_of_the_messages_is_survived(
         octets = with_own_branch(MESSAGES[position])
     else:
         method, sdp, called = GOOD[position - len(MESSAGES)]
-        octets = trunk.good(method, sdp=sdp, called=called)
+        octets = trunk.good(method, sdp=trunk.offer if sdp else "", called=called)
     trunk.feed(mutated(octets, plan), leg)
     copes(trunk, caplog)
 
