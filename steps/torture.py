@@ -11,7 +11,8 @@ from steps.words import sentence
 
 @when(sentence("the trunk sends the torture message {message:w}"))
 def sends_torture_message(scene: Scene, message: str) -> None:
-    """A message of RFC 4475 by the name that it has there, from the trunk's own address, octet for octet."""
+    """A message of RFC 4475 by its name there, from the trunk's own address, octet for octet (but for a branch that
+    several of them share)."""
     send_torture(scene, message)
 
 

@@ -146,7 +146,7 @@ class SideTransactions(SipTransactionManager):
         return super().newTransaction(msg, *arguments, userv=userv or self._server, **keywords)
 
     def timerD(self, t: Any) -> None:
-        """No ACK came. As sippy's, for transactions of the same name, too: two INVITEs with one CSeq and two branches."""
+        """As sippy's, for two of one name, too: INVITEs of a dialog with the same CSeq and branches of their own."""
         name, other = t.tid, self.tserver.get(t.tid)
         self.tserver[name] = t
         super().timerD(t)
