@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.sip.message import MalformedMessageError, SipMessage, check_headers, parameter, parse, salvage
+from harness.sip.message import MANDATORY, MalformedMessageError, SipMessage, check_headers, parameter, parse, salvage
 from scenarios.torture.messages import Nature, TortureMessage
 
 _CALL_ID = re.compile(rb"^(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
@@ -87,11 +87,17 @@ def malformed_answer(message: TortureMessage, sent: bytes, octets: bytes, *, str
     if not known:
         # Without a Call-ID (insuf) there is nothing that a well-formed answer could echo (RFC 3261 section 8.2.6.2).
         return "" if salvage(octets).code else "it is no response"
+    request = _readable(sent)
     try:
         answer = parse(octets)
-        check_headers(answer)
+        # What is malformed in the request is so in its echo, too (RFC 3261 section 8.2.6.2).
+        if request is not None:
+            check_headers(answer)
     except MalformedMessageError as malformed:
         return str(malformed)
+    missing = [name for name in MANDATORY if not answer.get(name)]
+    if missing:
+        return f"no {missing[0]}"
     if not answer.code:
         return "it is no response"
     call_id = answer.get("Call-ID")
@@ -99,24 +105,25 @@ def malformed_answer(message: TortureMessage, sent: bytes, octets: bytes, *, str
         return f"its Call-ID is {call_id[:60]!r}"
     if _is_two(sent) and call_id != known[0]:
         return "" if stream else "it answers what follows the message in the same datagram"
-    return _other_echo(sent, answer)
+    return "" if request is None else _other_echo(request, answer)
 
 
-def _other_echo(sent: bytes, answer: SipMessage) -> str:
-    """Compares CSeq, which says what is answered, where the request has one that can be read."""
+def _readable(octets: bytes) -> SipMessage | None:
+    """A request as it is, None when it is malformed itself."""
     try:
-        request = parse(sent)
+        request = parse(octets)
         check_headers(request)
     except MalformedMessageError:
-        return ""
+        return None
+    return request
+
+
+def _other_echo(request: SipMessage, answer: SipMessage) -> str:
+    """Compares CSeq, which says what is answered."""
     asked, got = request.get("CSeq").split(), answer.get("CSeq").split()
-    same = asked[1:] == got[1:] and int(asked[0]) == int(got[0])
-    # multi01 has two.
-    return (
-        ""
-        if same or len(list(request.values("CSeq"))) > 1
-        else f"CSeq {' '.join(got)} where {' '.join(asked)} was asked"
-    )
+    if asked[1:] == got[1:] and int(asked[0]) == int(got[0]):
+        return ""
+    return f"CSeq {' '.join(got)} where {' '.join(asked)} was asked"
 
 
 def _ignored(reaction: Reaction) -> Finding:

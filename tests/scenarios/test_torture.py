@@ -144,6 +144,15 @@ def test_a_malformed_answer_is_a_fault(change, why: str) -> None:
     assert f"malformed: {why}" in found.text
 
 
+@pytest.mark.parametrize(("name", "code", "rating"), [("badaspec", 200, Rating.KEPT), ("scalar02", 405, Rating.KEPT)])
+def test_what_is_malformed_may_be_echoed(name: str, code: int, rating: Rating) -> None:
+    sent = torture_message(name).octets
+    made = answer_to(salvage(sent), code, "Reason")
+    made.set("To", f"{made.get('To')};tag=1")
+    found = judge(torture_message(name), sent, Reaction(answers=[made.to_bytes()]))
+    assert found.rating is rating, found.text
+
+
 def test_an_answer_without_a_tag_deviates() -> None:
     sent = torture_message("lwsdisp").octets
     made = answer(sent, 404)
