@@ -25,7 +25,7 @@ from harness.messages import CannotStart, Command, Event, Ready, Reply, Request,
 
 EventT = TypeVar("EventT", bound=Event)
 
-START_DEADLINE_S = 15.0
+START_DEADLINE_S = 45.0
 STOP_DEADLINE_S = 5.0
 REPLY_DEADLINE_S = 10.0
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
-from harness.errors import NO_STALL, HarnessMisuse, NotRun
+from harness.errors import NO_STALL, HarnessMisuse, KnownDeviation
 from harness.messages import Event
 from harness.process import AwaitExpired, SimulatorRefused
 from harness.sip.message import SipMessage
@@ -72,7 +72,7 @@ def takes_no_harm(scene: Scene) -> None:
 
 
 def answers_as_expected(scene: Scene) -> None:
-    """The PBX did what RFC 4475 says it should. Raises PbxFault, NotRun for a deviation that the target declares."""
+    """The PBX did what RFC 4475 says it should. Raises PbxFault, KnownDeviation for one that the target declares."""
     trial = _trial(scene)
     message, finding = trial.message, trial.finding
     declared = scene.testbed.target.deviations.get(message.requirement)
@@ -81,7 +81,7 @@ def answers_as_expected(scene: Scene) -> None:
             scene.note(f"the target declares a deviation that was not seen: {declared}")
         return
     if declared is not None and finding.rating is Rating.DEVIATION:
-        raise NotRun(f"a known deviation of the PBX ({declared}): {finding.text}")
+        raise KnownDeviation(f"a known deviation of the PBX ({declared}): {finding.text}")
     raise scene.fault(f"the PBX got the torture message {message.name}: {finding.text}", stall_s=QUIET_S)
 
 
