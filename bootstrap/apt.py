@@ -181,13 +181,44 @@ def fetch_source(package: str, suite: str, into: Path, commands: Commands, log: 
 
     Works in an apt state of its own below ``into``: the machine's lists and sources stay untouched.
     """
+    options = _read_lists("deb-src", suite, into / "apt", commands, log)
+    commands.run(
+        ["apt-get", *options, "source", "--download-only", package],
+        log=log,
+        what=f"downloading the source of {package}",
+        hint=f"the mirror of this machine must also carry the sources of Debian {suite}",
+        cwd=into,
+    )
+
+
+def extract(packages: Iterable[str], suite: str, into: Path, commands: Commands, log: Path) -> None:
+    """Unpack ``packages`` of ``suite`` and all that they depend on into ``into``, checked by apt; nothing is set up.
+
+    Works in an apt state of its own below ``into``, which is removed at the end.
+    """
     state = into / "apt"
+    wanted = list(packages)
+    names = " ".join(wanted)
+    options = _read_lists("deb", suite, state, commands, log)
+    commands.run(
+        ["apt-get", *options, "-y", "--no-install-recommends", "--download-only", "install", *wanted],
+        log=log,
+        what=f"downloading {names}",
+        hint=f"the mirror of this machine must also carry Debian {suite}; try again, {suite} changes daily",
+    )
+    for archive in sorted((state / "cache" / "archives").glob("*.deb")):
+        commands.run(["dpkg-deb", "--extract", str(archive), str(into)], log=log, what=f"unpacking {archive.name}")
+    shutil.rmtree(state)
+
+
+def _read_lists(kind: str, suite: str, state: Path, commands: Commands, log: Path) -> list[str]:
+    """Have apt read ``suite``'s lists (``deb`` or ``deb-src``) in a state of its own; its options for more."""
     for directory in ("lists/partial", "cache/archives/partial"):
         (state / directory).mkdir(parents=True)
     (state / "status").touch()
     signed = f"[signed-by={KEYRING}] " if KEYRING.is_file() else ""
     sources = state / "sources.list"
-    sources.write_text(f"deb-src {signed}{mirror()} {suite} main\n")
+    sources.write_text(f"{kind} {signed}{mirror()} {suite} main\n")
     options = [
         *FRESHNESS_OPTIONS,
         *("-o", f"Dir::Etc::sourcelist={sources}"),
@@ -200,15 +231,14 @@ def fetch_source(package: str, suite: str, into: Path, commands: Commands, log: 
         # Root's downloads are normally done as a user who can't write here.
         *("-o", "APT::Sandbox::User=root"),
     ]
-    hint = f"the mirror of this machine must also carry the sources of Debian {suite}"
-    commands.run(["apt-get", *options, "update"], log=log, what=f"reading {suite}'s list of sources", hint=hint)
+    what = {"deb": "packages", "deb-src": "sources"}[kind]
     commands.run(
-        ["apt-get", *options, "source", "--download-only", package],
+        ["apt-get", *options, "update"],
         log=log,
-        what=f"downloading the source of {package}",
-        hint=hint,
-        cwd=into,
+        what=f"reading {suite}'s list of {what}",
+        hint=f"the mirror of this machine must also carry the {what} of Debian {suite}",
     )
+    return options
 
 
 def _os_release() -> dict[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from bootstrap import apt, cache, pjsua2_build, pjsua2_choice, rootfs
+from bootstrap import apt, cache, pjsua2_build, pjsua2_choice, rootfs, second_opinion
 from bootstrap.command import Commands
 from bootstrap.errors import BootstrapError, StoppedError
 from bootstrap.progress import Progress
@@ -47,18 +47,25 @@ def _is_ready(venv: Venv, choice: pjsua2_choice.Choice, *, test: bool) -> bool:
     # An environment with the test tools also serves for running.
     sufficient = {_EXTRAS[True]} if test else set(_EXTRAS.values())
     current = venv.is_current({venv.key(extras, pjsua2) for extras in sufficient})
-    return current and (rootfs.rootfs_path() is not None or rootfs.why_not() is not None)
+    rooted = rootfs.rootfs_path() is not None or rootfs.why_not() is not None
+    return current and rooted and (not test or _has_second_opinion())
+
+
+def _has_second_opinion() -> bool:
+    return second_opinion.tree() is not None or second_opinion.why_not() is not None
 
 
 def _run_parts(venv: Venv, choice: pjsua2_choice.Choice, *, test: bool, commands: Commands, progress: Progress) -> None:
     _install_first_packages(commands, progress)
-    pool = ThreadPoolExecutor(3)
+    pool = ThreadPoolExecutor(4)
     python = pool.submit(_fill_venv, venv, _EXTRAS[test], commands, progress)
     parts: list[Future[None]] = [
         python,
         pool.submit(_install_pjsua2, venv, choice, python, _EXTRAS[test], commands, progress),
         pool.submit(_build_rootfs, commands, progress),
     ]
+    if test and not _has_second_opinion():
+        parts.append(pool.submit(_unpack_second_opinion, commands, progress))
     try:
         wait(parts, return_when=FIRST_EXCEPTION)
     finally:
@@ -167,3 +174,8 @@ def _build_rootfs(commands: Commands, progress: Progress) -> None:
         progress.finish("asterisk", f"no root is built (it {reason}); the asterisk on PATH can be used")
     else:
         progress.finish("asterisk", f"no root is built (it {reason}); a Docker engine will be needed")
+
+
+def _unpack_second_opinion(commands: Commands, progress: Progress) -> None:
+    second_opinion.ensure(progress.part("sipp"), commands)
+    progress.finish("sipp", "ready, and tshark")
