@@ -12,6 +12,7 @@ from harness.messages import Event
 from simulators.trunk.business_calls import BusinessCalls
 from simulators.trunk.customers import Customers
 from simulators.trunk.digest import Challenger
+from simulators.trunk.dress import supported_tags
 from simulators.trunk.entrance import Entrance
 from simulators.trunk.gate import Gate, plain_answer
 from simulators.trunk.header_rules import fill
@@ -57,9 +58,12 @@ class TrunkCore:
 
     def start(self, places: Places, to_customer: Outlet, to_pbx: Outlet, platform: Platform | None = None) -> None:
         """Begin to handle messages; the sockets are bound now. Without a platform every call is let through."""
+        extensions = supported_tags(self._profile)
         sides = {
-            Leg.CUSTOMER: SideTransactions(places.customer_side, to_customer, self._guarded(self._customer_asks)),
-            Leg.PBX: SideTransactions(places.pbx_side, to_pbx, self._guarded(self._pbx_asks)),
+            Leg.CUSTOMER: SideTransactions(
+                places.customer_side, to_customer, self._guarded(self._customer_asks), extensions
+            ),
+            Leg.PBX: SideTransactions(places.pbx_side, to_pbx, self._guarded(self._pbx_asks), extensions),
         }
         self._sides = sides
         self._board = board = Switchboard(

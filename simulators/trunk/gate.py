@@ -47,7 +47,8 @@ class Gate:
     def not_a_new_call(self, request: Any) -> Answer | None:
         """The answer to a request that starts no call, None for an INVITE that does."""
         method = request.getMethod()
-        if request.getHFBody("to").getTag() is not None:
+        if method == "BYE" or request.getHFBody("to").getTag() is not None:
+            # A BYE without a tag is of no dialog either (RFC 3261 section 15.1.2).
             return plain_answer(request, 481)
         if method == "INVITE":
             return None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sippy.CCEvents import CCEventDisconnect, CCEventFail, CCEventRedirect
 from sippy.MsgBody import MsgBody
 from sippy.SipContact import SipContact
 from sippy.SipHeader import SipHeader
@@ -25,6 +26,8 @@ from simulators.trunk.transactions import SideTransactions
 
 RELAY_LIMIT_S = 32
 """How long a request that is passed on may stay unanswered: timer F (RFC 3261 section 17.1.2.2)."""
+
+_ENDS = (CCEventDisconnect, CCEventFail, CCEventRedirect)
 
 
 class LegListener(Protocol):
@@ -85,6 +88,8 @@ class LegUserAgent(UA):
         self._digest_uri = digest_uri
         self._policies = {"INVITE": policy.reinvite, "UPDATE": policy.update, "INFO": policy.info}
         self._answered = False
+        self._ack_owed = False
+        self._end_then: Any = None
         self._bye_authenticated = False
 
     @property
@@ -129,7 +134,11 @@ class LegUserAgent(UA):
             self.cause = Signal.CANCEL
             cancel(at, request)
 
-        return response, cancelled, unacknowledged
+        def given_up() -> None:
+            self._ack_owed = False
+            unacknowledged()
+
+        return response, cancelled, given_up
 
     def _bye(self, req: Any, sip_t: Any) -> Any:
         if isinstance(self.state, UaStateDisconnected):
@@ -210,13 +219,30 @@ class LegUserAgent(UA):
         extra_headers: Any = None,
         ack_wait: bool = False,
     ) -> None:
+        transaction = self._transactions.tserver.get(self.uasResp.getTId(wBRN=True))
         super().sendUasResponse(scode, reason, body, contacts, extra_headers, ack_wait)
         if self.answered:
             return
         if 200 <= scode < 300:
             self._answered = True
+            if transaction is not None:
+                self._owe_ack(transaction)
         if scode > 100:
             self._listener.signalled(self.leg, signal_of(scode, body is not None), Side.TRUNK, scode, reason)
+
+    def _owe_ack(self, transaction: Any) -> None:
+        """Until the ACK comes, or its time is over, there is no BYE (RFC 3261 section 15)."""
+        self._ack_owed = True
+        then = transaction.ack_cb
+
+        def acknowledged(ack: Any) -> None:
+            if then is not None:
+                then(ack)
+            self._ack_owed = False
+            if self._end_then is not None:
+                self.recvEvent(self._end_then)
+
+        transaction.ack_cb = acknowledged
 
     def genRequest(
         self, method: str, body: Any = None, cqop: tuple[Any, Any] | None = None, *rest: Any, **keywords: Any
@@ -226,6 +252,9 @@ class LegUserAgent(UA):
         return super().genRequest(method, body, cqop, *rest, **keywords)
 
     def recvEvent(self, event: Any) -> None:
+        if self._ack_owed and self.isConnected() and isinstance(event, _ENDS):
+            self._end_then = event
+            return
         if self.lSDP is None and self.isConnected():
             # sippy forgets the session after a refused re-INVITE, but compares the next one with it.
             self.lSDP = MsgBody("")

@@ -15,6 +15,7 @@ REASONS = {
     408: "Request Timeout",
     410: "Gone",
     415: "Unsupported Media Type",
+    416: "Unsupported URI Scheme",
     420: "Bad Extension",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from hashlib import md5
 from typing import Any, Protocol
 
 from sippy.Network_server import Remote_address
+from sippy.SipGenericHF import SipGenericHF
+from sippy.SipHeader import SipHeader
 from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
-from sippy.SipTransactionManager import TRYING, SipTMRetransmitO, SipTransactionManager
+from sippy.SipTransactionManager import RINGING, TRYING, SipTMRetransmitO, SipTransactionManager
 from sippy.Time.MonoTime import MonoTime
 
+from simulators.trunk.reasons import reason_of
+
 Address = tuple[str, int]
+
+_MAY_REQUIRE = frozenset({"INVITE", "OPTIONS", "BYE", "INFO", "UPDATE"})
+"""Methods that the trunk may take; ACK and CANCEL require nothing (RFC 3261 section 20.32)."""
 
 log = logging.getLogger(__name__)
 
@@ -75,11 +82,18 @@ class _InProcessServer:
 
 
 class SideTransactions(SipTransactionManager):
-    """Transactions of one side. ``local`` is the address in our Via and Contact headers."""
+    """Transactions of one side. ``local`` is the address in our Via and Contact headers, ``extensions`` are option
+    tags that requests may require (RFC 3261 section 19.2)."""
 
     model_udp_server = (_InProcessServer, _InProcessOptions)
 
-    def __init__(self, local: Address, outlet: Outlet, on_request: Callable[[Any, Any], Any]) -> None:
+    def __init__(
+        self,
+        local: Address,
+        outlet: Outlet,
+        on_request: Callable[[Any, Any], Any],
+        extensions: Collection[str] = (),
+    ) -> None:
         self.config: dict[str, Any] = {
             "_sip_address": local[0],
             "_sip_port": local[1],
@@ -87,6 +101,8 @@ class SideTransactions(SipTransactionManager):
             "outlet": outlet,
         }
         super().__init__(self.config, on_request)
+        self._extensions = frozenset(extensions)
+        self._held: list[tuple[str, Callable[[], None]]] | None = None
         self.config["_sip_tm"] = self
         self._server = self.l4r.getServer(local)
 
@@ -139,11 +155,71 @@ class SideTransactions(SipTransactionManager):
         if "rport" in via.params:
             via.params["rport"] = str(remote.address[1])
         request.setSource(remote)
+        lacking = self._lacking(request)
+        if lacking:
+            answer = request.genResponse(420, reason_of(420))
+            answer.appendHeader(SipHeader(name="Unsupported", body=SipGenericHF(", ".join(lacking), "Unsupported")))
+            self.transmitMsg(self._server, answer, answer.getHFBody("via").getTAddr(), checksum)
+            return
         self.incomingRequest(request, checksum, identifiers, self._server)
+
+    def _lacking(self, request: Any) -> list[str]:
+        """Extensions that a request requires and the trunk has not (RFC 3261 section 8.2.2.3)."""
+        if request.getMethod() not in _MAY_REQUIRE:
+            return []
+        required = [tag.strip() for header in request.getHFs("require") for tag in str(header.body).split(",")]
+        return [tag for tag in required if tag and tag.lower() not in self._extensions]
 
     def newTransaction(self, msg: Any, *arguments: Any, userv: Any = None, **keywords: Any) -> Any:
         """As sippy's, for requests whose URI names any transport: the edge is who knows transports."""
-        return super().newTransaction(msg, *arguments, userv=userv or self._server, **keywords)
+        transaction = super().newTransaction(msg, *arguments, userv=userv or self._server, **keywords)
+        if transaction.ack is not None:
+            # The ACK has the INVITE's credentials (RFC 3261 section 13.2.2.4) and Routes, which sippy gives that to a
+            # 2xx itself (section 17.1.1.3).
+            for name in ("authorization", "proxy-authorization", "route"):
+                transaction.ack.appendHeaders([header.getCopy() for header in msg.getHFs(name)])
+        return transaction
+
+    def incomingResponse(self, msg: Any, t: Any, checksum: bytes) -> None:
+        """As sippy's, which lets what follows from a final response (BYE, an INVITE with credentials) go before its
+        ACK, and addresses the ACK to a refusal by the refusal's Contact."""
+        if t.state not in (TRYING, RINGING) or not t.needack or msg.getSCode()[0] < 200:
+            super().incomingResponse(msg, t, checksum)
+            return
+        self._held = []
+        try:
+            if msg.getSCode()[0] >= 300:
+                self._refused(msg, t, checksum)
+            else:
+                super().incomingResponse(msg, t, checksum)
+        finally:
+            held, self._held = self._held, None
+            for _, send in sorted(held, key=lambda message: message[0] != "ACK"):
+                send()
+
+    def _refused(self, response: Any, transaction: Any, checksum: bytes) -> None:
+        """The ACK goes where the INVITE went, with its URI (RFC 3261 section 17.1.1.3)."""
+        tag = response.getHFBody("to").getTag()
+        if tag is not None:
+            transaction.ack.getHFBody("to").setTag(tag)
+        data = transaction.ack.localStr(transaction.userv.getSIPaddr(), compact=transaction.compact)
+        again = SipTMRetransmitO(transaction.userv, data, transaction.address)
+        self.transmitData(again.userv, data, again.address)
+        transaction.needack = False
+        super().incomingResponse(response, transaction, checksum)
+        # The refusal again gets the ACK again.
+        self.l1rcache[checksum] = again
+
+    def transmitData(self, userv: Any, data: str, address: Address, cachesum: Any = None, lossemul: int = 0) -> None:
+        """As sippy's, but while a final response is handled, messages wait for its ACK."""
+
+        def send() -> None:
+            super(SideTransactions, self).transmitData(userv, data, address, cachesum, lossemul)
+
+        if self._held is None:
+            send()
+        else:
+            self._held.append((data.partition(" ")[0], send))
 
     def timerD(self, t: Any) -> None:
         """As sippy's, for two of one name, too: INVITEs of a dialog with the same CSeq and branches of their own."""
