@@ -173,8 +173,10 @@ class EdgeSide:
             if message.is_request:
                 _remember(self._came_over, message.branch, (wire, connection))
             self._core.receive(self._leg, for_sippy(message), source, wire.name, at)
-        except (MalformedMessageError, UnparsableError) as malformed:
+        except MalformedMessageError as malformed:
             self._reject(wire, octets, source, connection, str(malformed))
+        except UnparsableError as unparsable:
+            self._reject(wire, octets, source, connection, str(unparsable), unparsable.code)
         except Exception:
             log.exception("%s: a message of %s:%s could not be handled", self._leg, *source)
 
@@ -214,12 +216,14 @@ class EdgeSide:
         for key in [key for key, destination in self._sent_reliably.items() if destination == peer]:
             del self._sent_reliably[key]
 
-    def _reject(self, wire: Wire, octets: bytes, source: Address, connection: object | None, why: str) -> None:
+    def _reject(
+        self, wire: Wire, octets: bytes, source: Address, connection: object | None, why: str, code: int = 400
+    ) -> None:
         log.warning("%s: malformed message from %s:%s over %s: %s", self._leg, *source, wire.name, why)
         request = salvage(octets)
         if not request.is_request or request.method == "ACK" or not request.get("Via"):
             return
-        answer = answer_to(request, 400, f"{reason_of(400)} - {why}"[:120])
+        answer = answer_to(request, code, f"{reason_of(code)} - {why}"[:120])
         if not parameter(answer.get("To"), "tag"):
             answer.set("To", f"{answer.get('To')};tag={secrets.token_hex(8)}")
         wire.send(answer.to_bytes(), source, connection)

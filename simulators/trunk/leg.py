@@ -141,6 +141,11 @@ class LegUserAgent(UA):
         return response, cancelled, given_up
 
     def _bye(self, req: Any, sip_t: Any) -> Any:
+        if self.rCSeq is not None and self.rCSeq >= req.getHFBody("cseq").getCSeqNum():
+            return self._refuse(req, 500)
+        if self.cause is Signal.BYE:
+            # They have hung up before: the dialog is no more (RFC 3261 section 15.1.2).
+            return self._refuse(req, 481)
         if isinstance(self.state, UaStateDisconnected):
             # Ours crossed theirs: sippy answers it and says nothing.
             self._listener.signalled(self.leg, Signal.BYE, Side.FAR_END, 0, "BYE")

@@ -143,7 +143,7 @@ class Proxies:
             shown = ", ".join(f"<{uri}>" for uri in recorded) or "none"
             self._mark(message, dialog, BrokenRule.RECORD_ROUTE, f"Record-Route of the {message.code} is {shown}")
             dialog.broken = True
-        own = recorded[:-count] if count and not dialog.broken else []
+        own = [] if dialog.broken else recorded[: len(recorded) - count]
         message.remove("Record-Route")
         for uri in own:
             message.add("Record-Route", f"<{uri}>")

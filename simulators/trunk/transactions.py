@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Collection
 from hashlib import md5
 from typing import Any, Protocol
@@ -19,6 +20,8 @@ from simulators.trunk.reasons import reason_of
 
 Address = tuple[str, int]
 
+_UNKNOWN_SCHEME = re.compile(r"[^\s/]+ (?!sips?:|tel:)(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):\S* SIP/2\.0\r?\n", re.IGNORECASE)
+"""A request to a URI that the trunk does not know (RFC 3261 section 8.2.2.1)."""
 _MAY_REQUIRE = frozenset({"INVITE", "OPTIONS", "BYE", "INFO", "UPDATE"})
 """Methods that the trunk may take; ACK and CANCEL require nothing (RFC 3261 section 20.32)."""
 
@@ -32,7 +35,12 @@ class Outlet(Protocol):
 
 
 class UnparsableError(Exception):
-    """sippy cannot read a message that passed the edge's own parser. The text is one line."""
+    """sippy cannot read a message that passed the edge's own parser; ``code`` is what answers it. The text is one
+    line."""
+
+    def __init__(self, why: str, code: int = 400) -> None:
+        super().__init__(why)
+        self.code = code
 
 
 class _QuietLog:
@@ -119,6 +127,8 @@ class SideTransactions(SipTransactionManager):
                 self.transmitData(repeated.userv, repeated.data, repeated.address)
             return
         remote = Remote_address(source, transport)
+        if unknown := _UNKNOWN_SCHEME.match(text):
+            raise UnparsableError(f"the URI's scheme is '{unknown['scheme'][:40]}'", 416)
         if text.startswith("SIP/2.0 "):
             self._receive_response(text, remote, checksum)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -31,6 +31,7 @@ BASE = {
     "digest_password": PASSWORD.replace(" ", ""),
     "hangs_up": False,
     "challenged": False,
+    "talks_ms": 0,
 }
 
 
@@ -57,9 +58,10 @@ class Between:
     def flow(self, caller: str, callee: str, *, by_pbx: bool, calls: int = 1, **values: Any) -> list[Sipp]:
         """Both parties' flows take place, and the trunk has had ``calls`` calls and has none left. The called is first."""
         before = len(self._started())
+        open_before = set(self.trunk.call(OpenCalls()))
         parties = self.play(caller, callee, by_pbx=by_pbx, **values)
         assert_all_played(parties)
-        self.is_idle()
+        self.is_idle(open_before)
         assert len(self._started()) - before == calls
         return parties
 
@@ -78,9 +80,10 @@ class Between:
         parties.append(Sipp(caller, places[0], directory / "caller", trunk=trunk, longest_s=longest_s, **mine))
         return parties
 
-    def is_idle(self) -> None:
-        deadline = monotonic() + 3
-        while calls := self.trunk.call(OpenCalls()):
+    def is_idle(self, but: Set[str] = frozenset()) -> None:
+        """No call is left, ``but`` those."""
+        deadline = monotonic() + 15
+        while calls := set(self.trunk.call(OpenCalls())) - but:
             assert monotonic() < deadline, f"calls are left: {calls}"
             Event().wait(0.02)
 

@@ -17,7 +17,7 @@ from bootstrap import second_opinion
 
 FLOWS = Path(__file__).with_name("flows")
 MODES = {"udp": "u1", "tcp": "t1", "tls": "l1"}
-STEP_S = 3
+STEP_S = 12
 """How long a message may take to come; a loaded machine is slow."""
 LONGEST_S = 25
 """How long a flow may take at all, unless it says more."""

@@ -13,6 +13,7 @@ from tests.independent.sipp import Sipp
 ODDITIES = [
     "ACK again",
     "ACK of nothing",
+    "another BYE",
     "BYE again",
     "BYE with an old CSeq",
     "BYE with another tag",
@@ -50,8 +51,8 @@ def test_repeated_invite_is_one_call(between: Between) -> None:
 
 
 def test_repeated_answer_is_acknowledged_again(between: Between) -> None:
-    callee, _ = between.flow("caller", "callee_repeats_answer", by_pbx=False, caller_hangs_up=True)
-    assert callee.got("ACK ", "") >= 3
+    callee, _ = between.flow("caller", "callee_repeats_answer", by_pbx=False, caller_hangs_up=True, caller_talks_ms=200)
+    assert callee.got("ACK ", "") >= 2
 
 
 def test_byes_cross(between: Between) -> None:
@@ -79,7 +80,6 @@ def test_proxies_before_the_called(between: Between) -> None:
         ("FROBNICATE", 501, {}),
         ("OPTIONS", 420, {"headers": "Require: frobnication", "must": ("Unsupported", "frobnication")}),
         ("INVITE", 420, {"headers": "Require: frobnication, more", "must": ("Unsupported", "frobnication, *more")}),
-        ("OPTIONS", 400, {"cseq_method": "INVITE"}),
         ("OPTIONS", 416, {"uri": "nobody:knows.example"}),
     ],
 )
@@ -103,7 +103,7 @@ def test_big_invite(between: Between, kilobytes: int) -> None:
 # What takes the 32 s of RFC 3261's timers goes on while the other tests run.
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def unacknowledged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Between, list[Sipp]]]:
     slow = make_between(tmp_path_factory.mktemp("slow"), "udp")
     parties = slow.play("caller_never_acknowledges", "callee", by_pbx=True, longest_s=50)
