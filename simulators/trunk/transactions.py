@@ -15,13 +15,16 @@ from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
 from sippy.SipTransactionManager import RINGING, TRYING, SipTMRetransmitO, SipTransactionManager
 from sippy.Time.MonoTime import MonoTime
+from sippy.Time.Timeout import Timeout
 
 from simulators.trunk.reasons import reason_of
 
 Address = tuple[str, int]
 
-_UNKNOWN_SCHEME = re.compile(r"[^\s/]+ (?!sips?:|tel:)(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):\S* SIP/2\.0\r?\n", re.IGNORECASE)
+_UNKNOWN_SCHEME = re.compile(r"[^\s/]+ (?!(?i:sips?|tel):)(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):\S* SIP/2\.0\r?\n")
 """A request to a URI that the trunk does not know (RFC 3261 section 8.2.2.1)."""
+T2_S = 4.0
+"""RFC 3261 section 17.1.2.2."""
 _MAY_REQUIRE = frozenset({"INVITE", "OPTIONS", "BYE", "INFO", "UPDATE"})
 """Methods that the trunk may take; ACK and CANCEL require nothing (RFC 3261 section 20.32)."""
 
@@ -219,6 +222,14 @@ class SideTransactions(SipTransactionManager):
         super().incomingResponse(response, transaction, checksum)
         # The refusal again gets the ACK again.
         self.l1rcache[checksum] = again
+
+    def timerA(self, t: Any) -> None:
+        """As sippy's, but only a request INVITE waits ever longer (RFC 3261 section 17.1.1.2): all else comes again
+        after T2 at most (sections 13.3.1.4, 17.1.2.2)."""
+        self.transmitData(t.userv, t.data, t.address)
+        asks_for_call = t.method == "INVITE" and t.tid in self.tclient
+        t.tout = t.tout * 2 if asks_for_call else min(t.tout * 2, T2_S)
+        t.teA = Timeout(self.timerA, t.tout, 1, t)
 
     def transmitData(self, userv: Any, data: str, address: Address, cachesum: Any = None, lossemul: int = 0) -> None:
         """As sippy's, but while a final response is handled, messages wait for its ACK."""

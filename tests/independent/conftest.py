@@ -56,7 +56,8 @@ class Between:
     numbers: Iterator[int]
 
     def flow(self, caller: str, callee: str, *, by_pbx: bool, calls: int = 1, **values: Any) -> list[Sipp]:
-        """Both parties' flows take place, and the trunk has had ``calls`` calls and has none left. The called is first."""
+        """Both parties' flows take place, and the trunk has had ``calls`` calls and none is left. The called one, then
+        the caller."""
         before = len(self._started())
         open_before = set(self.trunk.call(OpenCalls()))
         parties = self.play(caller, callee, by_pbx=by_pbx, **values)
@@ -71,6 +72,7 @@ class Between:
         places = [self.pbx, self.phone] if by_pbx else [self.phone, self.pbx]
         numbers = [BUSINESS, CUSTOMER] if by_pbx else [CUSTOMER, BUSINESS]
         common = {**BASE, "calling": numbers[0], "called": numbers[1]}
+        common["transport"] = self.pbx.transport
         parties = []
         if callee:
             mine = {**common, **_of("callee_", values)}
@@ -153,9 +155,7 @@ def make_between(directory: Path, transport: str) -> Between:
         log=directory / "trunk.log",
     )
     trunk.ready()
-    trunk.call(
-        CustomerOnline(number=CUSTOMER, profile_name="Ana", country="ES", contact=f"{phone.host}:{phone.port}")
-    )
+    trunk.call(CustomerOnline(number=CUSTOMER, profile_name="Ana", country="ES", contact=f"{phone.host}:{phone.port}"))
     return Between(trunk, pbx, phone, f"{TRUNK}:{port}", trunk.call(WhereCustomersCall()), directory, count(1))
 
 
@@ -165,3 +165,16 @@ def between(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     made = make_between(tmp_path_factory.mktemp(request.param), request.param)
     yield made
     made.trunk.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unacknowledged(
+    second_opinions: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Between, list[Sipp]]]:
+    """A caller that never acknowledges, begun before the other tests."""
+    slow = make_between(tmp_path_factory.mktemp("slow"), "udp")
+    parties = slow.play("caller_never_acknowledges", "callee", by_pbx=True, longest_s=60)
+    yield slow, parties
+    for party in parties:
+        party.stop()
+    slow.trunk.stop()

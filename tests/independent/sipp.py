@@ -50,13 +50,18 @@ class Sipp:
         self.flow = flow
         scenario = directory / "scenario.xml"
         scenario.write_text(_tidy(_TEMPLATES.get_template(f"{flow}.xml.j2").render(values)), encoding="utf-8")
+        step_s = STEP_S if longest_s <= LONGEST_S else longest_s
         program = second_opinion.program("sipp")
         arguments = [
             *("-sf", str(scenario), "-m", "1", "-nostdin"),
             *("-i", place.host, "-p", str(place.port), "-bind_local", "-t", MODES[place.transport]),
-            *("-ci", place.host, "-timeout", f"{longest_s}s", "-timeout_error", "-recv_timeout", f"{STEP_S}s"),
+            *("-ci", place.host, "-timeout", f"{longest_s}s", "-timeout_error", "-recv_timeout", f"{step_s}s"),
             *("-trace_err", "-error_file", str(directory / "errors.log"), "-trace_msg", "-message_file"),
-            *(str(directory / "messages.log"), "-buff_size", "262144",),
+            *(
+                str(directory / "messages.log"),
+                "-buff_size",
+                "262144",
+            ),
         ]
         if trunk:
             arguments += ["-auth_uri", f"{values['called']}@{trunk}"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.independent.conftest import BASE, Between
+from tests.independent.sipp import Sipp
 
 WAYS = pytest.mark.parametrize("by_pbx", [False, True], ids=["customer_calls", "pbx_calls"])
 
@@ -64,3 +65,16 @@ def test_pbx_with_a_wrong_password(between: Between) -> None:
 def test_customer_refuses(between: Between, status: str, code: int) -> None:
     """A declining phone is 486 to the PBX, any other refusal 480, as the profile says."""
     between.flow("caller_refused", "callee_refuses", by_pbx=True, caller_code=code, callee_status=status)
+
+
+def test_flow_that_does_not_take_place_fails(between: Between) -> None:
+    """SIPp's judgement can be relied upon: the caller wants a call and is refused."""
+    callee, caller = between.play("caller", "callee_refuses", by_pbx=False, callee_status="486 Busy Here")
+    assert (callee.result(), caller.result()) == (0, 1)
+    assert "while expecting '180'" in caller.told()
+
+
+def test_party_that_nobody_calls_gives_up(between: Between) -> None:
+    party = Sipp("callee", between.pbx, between.directory / "alone", longest_s=1, **BASE, called="")
+    assert party.result() != 0
+    assert "timed out" in party.told()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.independent.conftest import Between, assert_all_played, make_between
-from tests.independent.sipp import Sipp
+from tests.independent.conftest import Between
+
+# Of TLS, test_sipp_calls has enough: above it is the stream of TCP.
+pytestmark = pytest.mark.parametrize("between", ["udp", "tcp"], indirect=True, scope="module")
 
 ODDITIES = [
     "ACK again",
@@ -98,23 +97,3 @@ def test_big_invite(between: Between, kilobytes: int) -> None:
     headers = "\n".join(f"X-Ballast-{n}: {'x' * 1000}" for n in range(kilobytes))
     by_pbx = False
     between.flow("caller", "callee", by_pbx=by_pbx, caller_hangs_up=True, caller_headers=headers)
-
-
-# What takes the 32 s of RFC 3261's timers goes on while the other tests run.
-
-
-@pytest.fixture(scope="module", autouse=True)
-def unacknowledged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Between, list[Sipp]]]:
-    slow = make_between(tmp_path_factory.mktemp("slow"), "udp")
-    parties = slow.play("caller_never_acknowledges", "callee", by_pbx=True, longest_s=50)
-    yield slow, parties
-    for party in parties:
-        party.stop()
-    slow.trunk.stop()
-
-
-def test_call_that_is_never_acknowledged(unacknowledged: tuple[Between, list[Sipp]]) -> None:
-    slow, parties = unacknowledged
-    assert_all_played(parties)
-    slow.is_idle()
-    assert parties[1].got("SIP/2.0 200", "2 INVITE") >= 8

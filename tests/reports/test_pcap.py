@@ -1,6 +1,4 @@
 import io
-import shutil
-import subprocess
 
 import dpkt
 import pytest
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 
 from harness.trace import SipTraceEntry, decode_octets
 from reports.pcap import MOST_UDP_BYTES, capture
+from tests.independent.tshark import MALFORMED, shown_by_tshark
 from tests.reports.sample_run import whole_call
 
 addresses = st.builds("127.0.{}.{}:{}".format, st.integers(0, 3), st.integers(1, 250), st.integers(1, 65_535))
@@ -102,17 +101,20 @@ def test_ipv6_and_overlong():
     assert "longer than a UDP packet: 1 message" in made.problems[0]
 
 
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 def test_wireshark_decodes_the_sip(tmp_path, transport):
     trace = whole_call(transport)
     file = tmp_path / "trace.pcap"
     file.write_bytes(capture(trace.entries).octets)
-    shown = subprocess.run(
-        ["tshark", "-r", str(file), "-Y", "sip", "-T", "fields", "-e", "sip.Call-ID"],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    assert shown.stdout.split() == [entry.call_id for entry in trace.entries]
+    assert shown_by_tshark(file, "sip", "sip.Call-ID") == [entry.call_id for entry in trace.entries]
+    assert shown_by_tshark(file, MALFORMED, "frame.number") == []
+
+
+def test_wireshark_sees_what_is_malformed(tmp_path):
+    """A packet that says it is longer than it is."""
+    octets = bytearray(capture(whole_call("udp").entries).octets)
+    record = 24 + 16
+    octets[record + 14 + 20 + 4 : record + 14 + 20 + 6] = b"\xff\xf0"
+    file = tmp_path / "trace.pcap"
+    file.write_bytes(octets)
+    assert shown_by_tshark(file, MALFORMED, "frame.number") == ["1"]

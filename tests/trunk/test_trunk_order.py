@@ -71,7 +71,7 @@ def test_second_bye_is_of_no_call(rig: RigMaker) -> None:
 
 def test_bye_out_of_order_ends_nothing(rig: RigMaker) -> None:
     r = rig()
-    sent, got, ok = connect(r)
+    sent, _, ok = connect(r)
     r.phone.send(late := r.phone.in_dialog(sent, ok, "OPTIONS"))
     r.phone.response(200, "OPTIONS")
     late.set("CSeq", "1 BYE")
