@@ -69,7 +69,7 @@ Feature: Callback to a customer
       And nothing of the call is left on the PBX
 
     @claims.calls_customers
-    @req.T63 @req.RFC3261-8.1.3.5
+    @req.T60 @req.T63 @req.RFC3261-8.1.3.5
     Scenario Outline: A customer <situation> is not called
       Given the support line is open with 1 agent ready
       And a customer <situation>

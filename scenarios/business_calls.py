@@ -156,9 +156,10 @@ def pbx_is_told_code(scene: Scene, customer: Customer, code: int) -> None:
 
 
 def call_is_refused(scene: Scene, customer: Customer, reasons: tuple[Refusal, ...]) -> None:
-    """The PBX's INVITE was refused by the platform for one of these reasons, in its own words."""
+    """The PBX's INVITE was refused by the platform for one of these reasons, in its own words or those of the trunk's
+    profile."""
     answer = pbx_is_told(scene, customer)
-    expected = {(ANSWERS[reason].sip_code, ANSWERS[reason].sip_text) for reason in reasons}
+    expected = {_as_told(scene, ANSWERS[reason].sip_code, ANSWERS[reason].sip_text) for reason in reasons}
     if (answer.code, answer.text) in expected:
         scene.note(str(answer))
         return
@@ -168,6 +169,12 @@ def call_is_refused(scene: Scene, customer: Customer, reasons: tuple[Refusal, ..
     raise scene.fault(
         f"the PBX's call was refused, but for another reason: {answer} (expected {wanted})", stall_s=NO_STALL
     )
+
+
+def _as_told(scene: Scene, code: int, text: str) -> tuple[int, str]:
+    """The platform's refusal as the trunk's profile words it."""
+    told = scene.testbed.profile.business_calls.rewording(text)
+    return (told.code, told.text) if told else (code, text)
 
 
 def no_further_try(scene: Scene, customer: Customer) -> None:

@@ -23,6 +23,7 @@ from simulators.phones.protocol import (
     HangUp,
     MediaActive,
     MediaEncryption,
+    PayloadTypes,
     PhoneSettings,
     PlaceCall,
     Play,
@@ -30,6 +31,7 @@ from simulators.phones.protocol import (
     SwitchOff,
     SwitchOn,
 )
+from simulators.trunk.profile import MediaTable
 from simulators.trunk.protocol import ENTRY_HEADER, CustomerOffline, CustomerOnline, MediaRule
 
 if TYPE_CHECKING:
@@ -40,6 +42,11 @@ NO_EVENTS = "PJMEDIA_RTP_EREMNORFC2833"
 """How pjsua2 says that the far end agreed on no telephone-event."""
 OWN_LEG_S = 5.0
 """Deadline, in s, of what happens between the customer's phone and the trunk alone."""
+
+
+def payload_types(media: MediaTable) -> PayloadTypes:
+    """The numbers that the trunk's offers have: the customer's phone offers them, and they pass as they are."""
+    return PayloadTypes(opus=media.opus_payload_type, events=tuple(media.telephone_events.items()))
 
 
 class Customer:
@@ -95,6 +102,7 @@ class Customer:
             drops_silent_after_s=at_start_s,
             drops_stalled_after_s=later_s,
             encryption=MediaEncryption(testbed.profile.media.encryption),
+            payload_types=payload_types(testbed.profile.media),
         )
         if self.codecs:
             settings = replace(settings, codecs=self.codecs)

@@ -22,6 +22,8 @@ def fitted(target: Target, profile: Profile) -> Target:
                 suggestion='write transport = "tls" and the PBX\'s hostname',
             )
         return target
+    if profile.port:
+        target = target.model_copy(update={"trunk": target.trunk.model_copy(update={"port": profile.port})})
     return reference.for_trunk(
         target,
         transport=profile.transport,

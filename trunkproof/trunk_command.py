@@ -19,6 +19,7 @@ from harness.errors import Inconclusive
 from harness.messages import Event
 from harness.process import AwaitExpired, Simulator, SimulatorRefused
 from harness.target import Target, load_target
+from scenarios.customer import payload_types
 from simulators.pbx import reference
 from simulators.phones.protocol import (
     CallConnected,
@@ -164,6 +165,7 @@ class _LiveTrunk:
         self._phone.ready()
         self._customer_side = self._trunk.call(WhereCustomersCall())
         available = self._phone.call(Codecs())
+        media = load_profile(self._profile).media
         settings = PhoneSettings(
             phone=PHONE,
             address=self._target.phones.addresses[0],
@@ -171,7 +173,8 @@ class _LiveTrunk:
             domain=self.address,
             display_name=self._request.name,
             codecs=tuple(codec for codec in Codec if codec in available),
-            encryption=MediaEncryption(load_profile(self._profile).media.encryption),
+            encryption=MediaEncryption(media.encryption),
+            payload_types=payload_types(media),
         )
         contact = self._phone.call(SwitchOn(settings=settings))
         self._trunk.call(

@@ -90,6 +90,7 @@ class PhoneCall(pj.Call):
         self._media_on = False
         self._codec = ""
         self._event_rate_hz = 0
+        self._payload_types = settings.payload_types
         self._digits = DigitListener()
         self._finished_streams: list[RtpReport] = []
         self._packets_before = 0
@@ -243,8 +244,10 @@ class PhoneCall(pj.Call):
 
     @guarded
     def onCallSdpCreated(self, prm: pj.OnCallSdpCreatedParam) -> None:
-        shape = shape_answer if prm.remSdp.wholeSdp else shape_offer
-        prm.sdp.wholeSdp = shape(prm.sdp.wholeSdp)
+        if prm.remSdp.wholeSdp:
+            prm.sdp.wholeSdp = shape_answer(prm.sdp.wholeSdp)
+        else:
+            prm.sdp.wholeSdp = shape_offer(prm.sdp.wholeSdp, self._payload_types)
         self._event_rate_hz = event_rate_hz(prm.remSdp.wholeSdp or prm.sdp.wholeSdp)
 
     @guarded

@@ -50,6 +50,14 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadTypes:
+    """Numbers in a phone's offers: Opus's, and the clock rate in Hz of each telephone-event (RFC 4733)."""
+
+    opus: int = 111
+    events: tuple[tuple[int, int], ...] = ((126, 8000),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneSettings:
     """A phone as it is switched on.
 
@@ -77,6 +85,7 @@ class PhoneSettings:
     drops_stalled_after_s: float = 0.0
     one_call_at_a_time: bool = False
     encryption: MediaEncryption = MediaEncryption.NONE
+    payload_types: PayloadTypes = PayloadTypes()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,15 @@
 """The SDP of a phone, as WhatsApp's platform makes it.
 
 pjsua2 numbers payload types by itself, offers telephone-event at each codec's clock rate and leaves out
-the packet time. Meta offers opus as 111, telephone-event/8000 only, as 126, and 20 ms packets.
+the packet time. Meta offers opus as 111, telephone-event/8000 only, as 126, and 20 ms packets; a bridge has numbers
+of its own.
 """
 
 from __future__ import annotations
 
 import re
 
-OPUS_PAYLOAD_TYPE = 111
-EVENT_PAYLOAD_TYPE = 126
+from simulators.phones.protocol import PayloadTypes
 
 # Meta's parameters of Opus (RFC 7587 section 6.1).
 OPUS_PARAMETERS = "maxaveragebitrate=20000;maxplaybackrate=16000;minptime=20;sprop-maxcapturerate=16000;useinbandfec=1"
@@ -19,8 +19,8 @@ _FORMAT_LINE = re.compile(r"a=(?:rtpmap|fmtp|rtcp-fb):(\d+) ")
 _AUDIO_LINE = re.compile(r"(m=audio \d+ \S+)((?: \d+)*)")
 
 
-def shape_offer(sdp: str) -> str:
-    """The offer with Meta's payload types, Opus parameters, one telephone-event and ``a=ptime:20``."""
+def shape_offer(sdp: str, numbers: PayloadTypes) -> str:
+    """The offer with these payload types, Meta's Opus parameters and ``a=ptime:20``."""
     lines = _lines(sdp)
     names = _encodings(lines)
     opus = {pt for pt, (name, _) in names.items() if name == "opus"}
@@ -29,14 +29,14 @@ def shape_offer(sdp: str) -> str:
         return shape_answer(sdp)
 
     def renumber(payload_type: str) -> str:
-        return str(OPUS_PAYLOAD_TYPE) if payload_type in opus else payload_type
+        return str(numbers.opus) if payload_type in opus else payload_type
 
     shaped: list[str] = []
     for line in lines:
         audio, form = _AUDIO_LINE.fullmatch(line), _FORMAT_LINE.match(line)
         if audio is not None:
             formats = [renumber(f) for f in audio[2].split() if f not in events]
-            shaped.append(" ".join([audio[1], *formats, str(EVENT_PAYLOAD_TYPE)]))
+            shaped.append(" ".join([audio[1], *formats, *(str(event) for event, _ in numbers.events)]))
         elif form is None:
             shaped.append(line)
         elif form[1] not in events:
@@ -44,10 +44,8 @@ def shape_offer(sdp: str) -> str:
             shaped.append(line[:start] + renumber(form[1]) + line[end:])
     if not any(line.startswith("a=ptime:") for line in shaped):
         shaped.append("a=ptime:20")
-    shaped += [
-        f"a=rtpmap:{EVENT_PAYLOAD_TYPE} telephone-event/8000",
-        f"a=fmtp:{EVENT_PAYLOAD_TYPE} 0-16",
-    ]
+    for event, clock_hz in numbers.events:
+        shaped += [f"a=rtpmap:{event} telephone-event/{clock_hz}", f"a=fmtp:{event} 0-16"]
     return shape_answer(_text(shaped))
 
 

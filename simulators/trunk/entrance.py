@@ -6,9 +6,11 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from sippy.CCEvents import CCEventDisconnect, CCEventFail, CCEventTry
+from sippy.CCEvents import CCEventDisconnect, CCEventFail, CCEventRing, CCEventTry
+from sippy.SipGenericHF import SipGenericHF
+from sippy.SipHeader import SipHeader
 
-from harness.call_policy import CallAsked, CallDecided
+from harness.call_policy import CallAsked, CallDecided, Direction
 from simulators.trunk.call_report import CallReport, Happening
 from simulators.trunk.call_state import Side, Signal
 from simulators.trunk.gate import Gate
@@ -57,13 +59,27 @@ class Entrance:
         asked = self.asked
         return self._board.report(asked.call, asked.direction, asked.business, decided.user or asked.user)
 
-    def refuse(self, code: int, why: str, phrase: str = "") -> None:
-        """Refuse the INVITE, with ``why`` in Warning."""
+    def refuse(self, code: int, why: str, phrase: str = "", *, cause: int = 0) -> None:
+        """Refuse the INVITE, with ``why`` in Warning and a ``cause`` of Q.850 in Reason (0: none)."""
         self._waiting.discard(self)
         self._gate.note_refusal(self._request, code, why, phrase)
         refusal = CCEventFail((code, without_controls(phrase) or reason_of(code)))
         refusal.extra_headers = (self._gate.warning(why),)
+        if cause:
+            refusal.extra_headers += (SipHeader(name="Reason", body=SipGenericHF(f"Q.850;cause={cause}", "Reason")),)
         self.agent.recvEvent(refusal)
+
+    def _refused_by_platform(self, decided: CallDecided) -> None:
+        why = decided.text or "WhatsApp's platform refuses the call"
+        business_calls = self.asked.direction is Direction.BUSINESS_INITIATED
+        told = self._board.profile.business_calls.rewording(decided.text) if business_calls else None
+        if told is None:
+            code = decided.code if 400 <= decided.code <= 699 else NOT_LET_THROUGH
+            self.refuse(code, why, decided.text)
+            return
+        if told.rings:
+            self.agent.recvEvent(CCEventRing((180, reason_of(180), None)))
+        self.refuse(told.code, why, told.text, cause=told.cause)
 
     def refuse_unreached(self, decided: CallDecided, code: int, why: str) -> None:
         """Refuse a call that the platform let through, since there is nobody to be called."""
@@ -97,8 +113,7 @@ class Entrance:
         if isinstance(decision, NoDecision):
             self.refuse(self._board.profile.business_calls.no_decision_code, decision.why)
         elif not decision.allowed:
-            code = decision.code if 400 <= decision.code <= 699 else NOT_LET_THROUGH
-            self.refuse(code, decision.text or "WhatsApp's platform refuses the call", decision.text)
+            self._refused_by_platform(decision)
         else:
             self._admit(decision)
 

@@ -56,7 +56,8 @@ def _template(text: str) -> str:
     return text
 
 
-def _pattern(text: str) -> str:
+def pattern_of(text: str) -> str:
+    """``text``, if it is a regular expression. Raises ValueError."""
     try:
         re.compile(text)
     except re.error as bad:
@@ -111,7 +112,7 @@ class HeaderRule(BaseModel):
     """The header's name; `Request-URI` for the URI of a request line."""
     value: Template = ""
     """Template of the new value; with `replace` the replacement, where `\\1` is a group of `pattern`."""
-    pattern: Annotated[str, AfterValidator(_pattern)] = ""
+    pattern: Annotated[str, AfterValidator(pattern_of)] = ""
     """Regular expression: what `replace` replaces; with `remove`, only values that match go."""
 
     @model_validator(mode="after")

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from harness.errors import HarnessMisuse
 from harness.toml_file import load_model
 from simulators.trunk.digest import DigestAlgorithm
-from simulators.trunk.header_rules import HeaderName, HeaderRule, Template
+from simulators.trunk.header_rules import HeaderName, HeaderRule, Template, pattern_of
 from simulators.trunk.numbers import NumberFormat
 
 BUILT_IN = Path(__file__).resolve().parent / "profiles"
@@ -174,6 +174,12 @@ class MediaTable(Table):
     telephone_event_clocks_hz: list[int] = Field(default=[8000, 48000])
     """Clock rates of telephone-event (RFC 4733) that pass. Meta: 8000 only (Meta's calls reference); a
     bridge that carries Opus offers both (Gupshup's guide); 8x8's are assumed."""
+    opus_payload_type: int = Field(default=111, ge=96, le=127)
+    """Payload type of Opus in offers to the PBX: 111 at Meta (Meta's SIP page), 102 at a bridge (Gupshup's guide). The
+    customer's phone offers it, since no number is changed on the way."""
+    telephone_events: dict[int, int] = Field(default={126: 8000})
+    """Clock rate in Hz of each payload type of telephone-event (RFC 4733) that customers' phones offer, in their order.
+    Meta: 126 at 8000 only (Meta's calls reference); Gupshup's bridge: 103 at 48000, 126 at 8000 (Gupshup's guide)."""
     ptime_ms: int = Field(default=20, ge=0, le=200)
     """Packet time written into offers in ms; 0: left as it is. 20 ms is mandatory at Meta (integration
     patterns page)."""
@@ -267,6 +273,21 @@ class Refusal(Table):
     """Its reason phrase, and the text in Warning. `{given}` is what was found in the INVITE."""
 
 
+class Rewording(Table):
+    """How a bridge tells the PBX of a refusal that WhatsApp's platform gave it."""
+
+    says: Annotated[str, AfterValidator(pattern_of)]
+    """Regular expression that is found in the platform's own words."""
+    code: RefusalCode
+    """SIP code of the response."""
+    text: str
+    """Its reason phrase."""
+    rings: bool = False
+    """Whether the PBX gets 180 first, as Gupshup's does."""
+    cause: int = Field(default=0, ge=0, le=127)
+    """Cause in Reason (RFC 3326), of Q.850; 0: no such header."""
+
+
 class BusinessCallsTable(Table):
     """Calls to customers. Those that the PBX starts are Meta's way; 8x8 describes none (there, the customer is
     called first and then the PBX gets an INVITE), but says to treat the trunk like any other."""
@@ -285,11 +306,18 @@ class BusinessCallsTable(Table):
     """Reason phrase of it (Meta's troubleshooting page)."""
     no_decision_code: RefusalCode = 503
     """When WhatsApp's platform does not decide in time (Meta's troubleshooting page: 503, generic internal)."""
+    rewordings: list[Rewording] = Field(default=[])
+    """Refusals of WhatsApp's platform that reach the PBX in other words, the first that fits; all others as Meta says
+    them."""
     refusals: list[Refusal] = Field(default=[])
     """Calls of the PBX that are refused for what their INVITE looks like, when its credentials are right."""
     pbx_answer_s: float = Field(default=30.0, gt=0, le=30)
     """When the customer was called first: how long the PBX may take to answer, in s, while the customer hears
     silence. At most 30 s, since a phone waits 32 s for the ACK (RFC 3261 section 13.3.1.4). 8x8's is assumed."""
+
+    def rewording(self, text: str) -> Rewording | None:
+        """The one that fits what WhatsApp's platform says; None: its own words pass."""
+        return next((found for found in self.rewordings if re.search(found.says, text)), None)
 
 
 class Profile(Table):
@@ -305,6 +333,9 @@ class Profile(Table):
     transport: Literal["udp", "tcp", "tls"] = "udp"
     """Transport to the PBX when the target does not say. With `tls` the target must have it, too: Meta speaks nothing
     else (Meta's SIP page). Assumed: 8x8 gives it at onboarding."""
+    port: int = Field(default=0, ge=0, le=65535)
+    """The trunk's port towards a reference PBX; 0, and for every other PBX: what the target says. Gupshup's bridge
+    sends from 5072 (Gupshup's guide)."""
     tls: TlsTable = TlsTable()
     proxies: ProxiesTable = ProxiesTable()
     keep_alive: KeepAliveTable = KeepAliveTable()

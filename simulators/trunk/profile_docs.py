@@ -34,6 +34,10 @@ refusals, two proxies that record a route. Each of its lines names the page or t
 differs from the real one: your PBX finds the trunk under its address, or under the target's `[trunk] hostname`, never
 under `wa.meta.vc`, which leads to Meta.
 
+`gupshup-like` is a CPaaS bridge as Gupshup documents its own: plain RTP with Opus as 102 and telephone-event at 48000
+and 8000 Hz, Call-IDs of its own, Meta's headers passed through beside `X-WV-…`, and refusals that a PBX must not take
+for a fault of the network: no permission is 502 after 180. Nobody has said that 8x8's bridge is alike.
+
 Keys that you leave out have the defaults below. A wrong key or value is one line that names the file,
 the line, the key and the nearest key there is. This page is written by
 `python -m simulators.trunk.profile_docs`.

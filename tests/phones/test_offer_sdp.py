@@ -1,3 +1,4 @@
+from simulators.phones.protocol import PayloadTypes
 from simulators.phones.sdp import OPUS_PARAMETERS, event_rate_hz, shape_answer, shape_offer
 
 OFFER = "\r\n".join(
@@ -21,8 +22,12 @@ OFFER = "\r\n".join(
 )
 
 
+def offered(sdp):
+    return shape_offer(sdp, PayloadTypes())
+
+
 def test_an_offer_looks_like_metas():
-    lines = shape_offer(OFFER).split("\r\n")
+    lines = offered(OFFER).split("\r\n")
     assert "m=audio 4000 RTP/AVP 111 0 126" in lines
     assert "a=rtpmap:111 opus/48000/2" in lines
     assert [line for line in lines if line.startswith("a=fmtp:111")] == [f"a=fmtp:111 {OPUS_PARAMETERS}"]
@@ -32,7 +37,7 @@ def test_an_offer_looks_like_metas():
 
 
 def test_shaping_an_offer_twice_changes_nothing_more():
-    assert sorted(shape_offer(shape_offer(OFFER)).split()) == sorted(shape_offer(OFFER).split())
+    assert sorted(offered(offered(OFFER)).split()) == sorted(offered(OFFER).split())
 
 
 def test_an_answer_keeps_the_numbers_of_the_offer():
@@ -44,5 +49,14 @@ def test_an_answer_keeps_the_numbers_of_the_offer():
 
 def test_the_rate_of_telephone_events():
     assert event_rate_hz(OFFER) == 48000
-    assert event_rate_hz(shape_offer(OFFER)) == 8000
+    assert event_rate_hz(offered(OFFER)) == 8000
     assert event_rate_hz("v=0\r\n") == 0
+
+
+def test_numbers_of_a_bridge():
+    shaped = shape_offer(OFFER, PayloadTypes(opus=102, events=((103, 48000), (126, 8000))))
+    audio = next(line for line in shaped.split("\r\n") if line.startswith("m=audio"))
+    assert audio.split()[3] == "102"
+    assert audio.split()[-2:] == ["103", "126"]
+    assert "a=rtpmap:102 opus/48000/2" in shaped
+    assert "a=rtpmap:103 telephone-event/48000\r\na=fmtp:103 0-16\r\na=rtpmap:126 telephone-event/8000" in shaped
