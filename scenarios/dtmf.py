@@ -10,7 +10,7 @@ from time import monotonic, sleep
 
 from harness.audio.prompt import PromptReference
 from harness.audio.succession import HeardWord, WordListener
-from harness.errors import Inconclusive
+from harness.errors import Inconclusive, NotRun
 from harness.evidence import Mark
 from harness.process import SimulatorRefused
 from harness.target import Purpose
@@ -66,7 +66,8 @@ def calls_order_line(scene: Scene, customer: Customer) -> None:
 
 
 def takes_keys_as(scene: Scene, customer: Customer, payload_type: int, clock_hz: int) -> None:
-    """The PBX's answer takes keys as they were offered: by that payload type. Raises PbxFault, Inconclusive."""
+    """The PBX's answer takes keys as they were offered: by that payload type. Raises PbxFault, Inconclusive; NotRun
+    when the trunk offers others, too, and the PBX takes one of those."""
     customer.answered(scene.testbed.target.deadlines.answer_s)
     call_id = _trunk_call(scene, customer).pbx_call_id
     offer = _sdp_of(scene, call_id, "INVITE ")
@@ -81,6 +82,8 @@ def takes_keys_as(scene: Scene, customer: Customer, payload_type: int, clock_hz:
             f"the PBX takes no keys of {customer.label}: its answer has no telephone-event, though it was offered "
             f"as {_formats(offered)}"
         )
+    if payload_type not in answered and answered.items() <= offered.items():
+        raise NotRun(f"the trunk's offer has {_formats(offered)}, of which the PBX takes {_formats(answered)}")
     if answered.get(payload_type) != clock_hz:
         raise scene.fault(
             f"the PBX takes keys as {_formats(answered)}; it was offered payload type {payload_type} at {clock_hz} Hz"
