@@ -49,8 +49,8 @@ WANTED_PACKETS = 250
 AT_ENDS = 3
 """Packets that one side may count and the other not: those under way as a stream begins or ends."""
 JITTER_MS = 5.0
-"""pjsua2 takes the time when its thread reads a packet, dumpcap when the kernel delivers it; and the mean of the one
-is over all packets since the first, of the other over all but the first."""
+"""pjsua2 takes the time when its thread reads a packet, dumpcap when the kernel delivers it: on a busy machine that is
+some ms."""
 DEADLINE_S = 20.0
 
 
