@@ -33,6 +33,7 @@ from simulators.phones.protocol import (
 )
 from simulators.trunk.profile import MediaTable
 from simulators.trunk.protocol import ENTRY_HEADER, CustomerOffline, CustomerOnline, MediaRule
+from simulators.trunk.relay_rules import CHANGING
 
 if TYPE_CHECKING:
     from scenarios.scene import Scene
@@ -119,10 +120,10 @@ class Customer:
         )
 
     def relay_media(self, rules: tuple[MediaRule, ...]) -> None:
-        """Have the trunk relay the media of the customer's calls from now on, by these rules. Raises NotRun for SRTP,
-        where packets that are changed on the way are thrown away."""
+        """Have the trunk relay the media of the customer's calls from now on, by these rules. Raises NotRun for SRTP
+        when they change packets, which are then thrown away."""
         profile = self._scene.testbed.profile
-        if profile.media.encryption != "none":
+        if profile.media.encryption != "none" and any(isinstance(rule, CHANGING) for rule in rules):
             raise NotRun(f"the trunk's profile {profile.name!r} encrypts media: it cannot be changed on the way")
         self.switch_off()
         self.media_rules = rules
@@ -139,8 +140,9 @@ class Customer:
         testbed.customers.call(SwitchOff(phone=self.phone))
         testbed.trunk.call(CustomerOffline(number=self.identity.number))
 
-    def calls(self, number: str, entry: str = "") -> None:
-        """Call a business number; ``entry`` names the message or link that was tapped, empty: the call icon."""
+    def calls(self, number: str, entry: str = "", *, by: str = "") -> None:
+        """Call a business number; ``entry`` names the message or link that was tapped, empty: the call icon. ``by`` is
+        where another trunk than the scenario's takes the call (``ip:port``)."""
         testbed = self._scene.testbed
         self.called = number
         self.chosen_language = ""
@@ -153,7 +155,7 @@ class Customer:
             PlaceCall(
                 phone=self.phone,
                 call=self.call,
-                uri=f"sip:{number}@{testbed.customers_call}",
+                uri=f"sip:{number}@{by or testbed.customers_call}",
                 codecs=self.codecs,
                 headers=((ENTRY_HEADER, entry),) if entry else (),
             )

@@ -31,7 +31,7 @@ from scenarios.testbed import Testbed
 from scenarios.whatsapp import WhatsApp
 from simulators.pbx.starved import read_stalls
 from simulators.phones.protocol import CallEnded, CallIncoming, CallProgress, Codec, HangUp, MediaActive
-from simulators.trunk.protocol import CallFinished, CallStarted
+from simulators.trunk.protocol import CallFinished, CallStarted, VaryProfile
 
 if TYPE_CHECKING:
     from scenarios.recording_mos import Sentence
@@ -65,9 +65,12 @@ class Scene:
         self.sentences: list[Sentence] = []
         self.trial: Trial | None = None
         self.facts: dict[str, object] = {}
+        self.further_traces: list[Path] = []
+        """Traces of other trunks than the scenario's that took part."""
         self._line: SupportLine | None = None
         self._front_door: FrontDoor | None = None
         self._notes: list[str] = []
+        self._trunk_changes = ""
         self._rings_seen: set[str] = set()
         self._voices = cycle(BEACONS_HZ)
         self._named: dict[int, Agent] = {}
@@ -290,6 +293,11 @@ class Scene:
             write_beacon(path, frequency, BEACON_S)
         return frequency, path
 
+    def vary_trunk(self, changes: str) -> None:
+        """Have the trunk follow its profile with further changes (TOML), until the scene ends."""
+        self._trunk_changes += changes
+        self.testbed.trunk.call(VaryProfile(changes=self._trunk_changes))
+
     def talk_for(self, seconds: float) -> None:
         """Let a conversation go on: time that the scenario itself asks for, not a wait for something."""
         sleep(seconds)
@@ -357,6 +365,7 @@ class Scene:
         """SIP messages of the scenario by time: the trunk's both sides and the agents' phones'."""
         seen = [
             *self.trunk_messages(),
+            *(entry for trace in self.further_traces for entry in read_trace(trace) if entry.at >= self.started_at),
             *self.testbed.agent_messages(self.started_at),
         ]
         return sorted(seen, key=lambda entry: entry.at)
@@ -473,6 +482,8 @@ class Scene:
                 with suppress(SimulatorDied):
                     phone.switch_off()
             with suppress(SimulatorDied):
+                if self._trunk_changes:
+                    self.testbed.trunk.call(VaryProfile(changes=""))
                 self.sites.close()
         finally:
             self.business.close()

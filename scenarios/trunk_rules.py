@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from harness.errors import NO_STALL, NotRun, PbxFault
+from harness.errors import NO_STALL, Inconclusive, NotRun, PbxFault
 from harness.sip.message import SipMessage, parse
-from harness.trace import decode_octets
+from harness.trace import SipTraceEntry, decode_octets, read_trace
+from scenarios.business_calls import CHALLENGES
+from scenarios.customer import Customer
 from scenarios.scene import Scene
-from simulators.trunk.protocol import BrokenRule, RuleBroken, TlsFailed
+from simulators.trunk.digest import parse_parameters
+from simulators.trunk.protocol import BrokenRule, DropConnections, RuleBroken, TlsFailed
 
 _TEXTS = {
     BrokenRule.RECORD_ROUTE: "the PBX did not keep the trunk's Record-Routes unchanged and last ({why}): at Meta its "
@@ -14,6 +17,9 @@ _TEXTS = {
     BrokenRule.ROUTE: "the PBX left the recorded route inside the call ({why}): at Meta such a request gets 404",
     BrokenRule.VIA: "the PBX changed the Vias of a request in its response ({why})",
     BrokenRule.REINVITE: "the PBX dropped the call because its re-INVITE was refused ({why}): Meta refuses all of them",
+    BrokenRule.REQUEST: "the PBX dropped the call because its request was refused ({why}): Meta takes none but BYE",
+    BrokenRule.CREDENTIALS: "the PBX does not take the trunk's credentials ({why}): they are the called business "
+    "number without '+' and the password that Meta made for it",
     BrokenRule.ANSWER: "the PBX's SDP answer does not keep to the offer ({why})",
 }
 
@@ -80,6 +86,112 @@ def messages_of_the_pbx(scene: Scene) -> list[SipMessage]:
     pbx, trunk = scene.testbed.target.pbx.host, scene.testbed.trunk_address
     entries = [m for m in scene.trunk_messages() if _host(m.source) == pbx and _host(m.destination) == trunk]
     return [parse(entry.octets) for entry in entries]
+
+
+def authenticated_as_offered(scene: Scene, customer: Customer) -> None:
+    """The PBX's call was challenged and came again with credentials that suit the challenge. Raises PbxFault."""
+    number = customer.identity.number.lstrip("+")
+    invites = [m for m in messages_of_the_pbx(scene) if m.is_request and m.method == "INVITE" and number in m.get("To")]
+    first = next((m for m in invites if not m.get("Proxy-Authorization")), None)
+    proven = next((m for m in invites if m.get("Proxy-Authorization")), None)
+    if first is None or proven is None:
+        raise scene.fault("the PBX's INVITE got 407 and did not come again with Proxy-Authorization", stall_s=NO_STALL)
+    numbers = [int(m.get("CSeq").split()[0]) for m in (first, proven)]
+    if proven.get("Call-ID") != first.get("Call-ID") or numbers[1] <= numbers[0]:
+        raise scene.fault("the PBX answered the challenge in another call (Call-ID, CSeq)", stall_s=NO_STALL)
+    given = parse_parameters(proven.get("Proxy-Authorization"))
+    scene.note(f"{given.get('algorithm', 'MD5')}, user {given.get('username')}, uri {given.get('uri')}")
+
+
+def takes_credentials(scene: Scene) -> None:
+    """The PBX challenged the trunk's INVITE and took the credentials that came. Raises PbxFault, NotRun."""
+    codes = [m.code for m in messages_of_the_pbx(scene) if not m.is_request and m.method == "INVITE"]
+    challenges = [code for code in codes if code in CHALLENGES]
+    if not challenges:
+        raise NotRun("this PBX asks the trunk for no credentials")
+    given = [parse_parameters(e.header("Authorization") or e.header("Proxy-Authorization")) for e in _proven(scene)]
+    if not given:
+        raise Inconclusive("the trunk has no credentials to show: [trunk] digest_password is missing in the target")
+    if 200 not in codes:
+        raise scene.fault(f"the PBX did not take the credentials of {given[0].get('username')}", stall_s=NO_STALL)
+    scene.note(f"{challenges[0]}, then 200 for user {given[0].get('username')}, uri {given[0].get('uri')}")
+
+
+def _proven(scene: Scene) -> list[SipTraceEntry]:
+    """INVITEs of the trunk that carry credentials."""
+    return [e for e in scene.trunk_invites(to_pbx=True) if e.header("Authorization") or e.header("Proxy-Authorization")]
+
+
+def never_registers(scene: Scene) -> None:
+    """The PBX has sent this trunk no REGISTER since it is there. Raises PbxFault."""
+    pbx = scene.testbed.target.pbx.host
+    for entry in read_trace(scene.testbed.trunk_trace):
+        if entry.first_line.startswith("REGISTER ") and _host(entry.source) == pbx:
+            raise scene.fault(
+                f"the PBX registers at the trunk ({entry.first_line}): the trunk knows no registrations and "
+                "refuses them with 403",
+                stall_s=NO_STALL,
+            )
+
+
+def drop_connections(scene: Scene) -> None:
+    """The trunk closes its connections with the PBX. Raises NotRun where there are none."""
+    count = scene.testbed.trunk.call(DropConnections())
+    if not count:
+        raise NotRun("trunk and PBX speak without connections")
+    scene.note(f"{count} connection(s) closed")
+
+
+def bye_over_own_connection(scene: Scene) -> None:
+    """The PBX's BYE came over a connection that it opened. Raises PbxFault."""
+    pbx = scene.testbed.target.pbx
+    ours = [m for m in scene.trunk_messages() if m.first_line.startswith("BYE ") and _host(m.source) == pbx.host]
+    if not ours:
+        raise scene.fault("no BYE of the PBX came: at WhatsApp the call stays up")
+    if ours[-1].source.rpartition(":")[2] == str(pbx.port):
+        raise Inconclusive("the PBX's BYE came over a connection of the trunk's")
+    scene.note(f"BYE came from {ours[-1].source}")
+
+
+def refused_for_want_of_a_key(scene: Scene, customer: Customer) -> None:
+    """The PBX did not take an offer of SRTP that has no key. Raises PbxFault."""
+    ended = customer.ended(scene.testbed.target.deadlines.answer_s, "an offer without a key")
+    if customer.connected_at() is not None:
+        raise scene.fault("the PBX took an offer of SRTP without a key: nobody could hear a word", stall_s=NO_STALL)
+    scene.note(f"{ended.code} {ended.reason}")
+
+
+def answered_with_more(scene: Scene) -> None:
+    """The trunk's 200 to the PBX had attributes that the PBX's offer had not. Raises NotRun, Inconclusive."""
+    media = scene.testbed.profile.media
+    if not (media.answer_session_lines or media.answer_audio_lines):
+        raise NotRun(f"the trunk's profile {scene.testbed.profile.name!r} adds nothing to its answers")
+    ours = scene.testbed.trunk_address
+    sent = [parse(m.octets) for m in scene.trunk_messages() if _host(m.source) == ours]
+    answers = [m for m in sent if m.code == 200 and m.method == "INVITE" and m.body]
+    offers = [m for m in messages_of_the_pbx(scene) if m.is_request and m.method == "INVITE" and m.body]
+    if not (answers and offers):
+        raise Inconclusive("there was no offer of the PBX and an answer of the trunk")
+    offered = {_attribute(line) for line in decode_octets(offers[-1].body).splitlines()}
+    more = [line for line in decode_octets(answers[-1].body).splitlines() if _attribute(line) not in offered]
+    if not more:
+        raise Inconclusive("the PBX's offer had all that the trunk's answer has")
+    scene.note(", ".join(dict.fromkeys(map(_attribute, more))))
+
+
+def _attribute(line: str) -> str:
+    return line.partition(":")[0]
+
+
+def rung_once(scene: Scene) -> None:
+    """The customers' calls came to one phone each. Raises PbxFault."""
+    rings = scene.rings()
+    if len(rings) != len(scene.customers):
+        raise scene.fault(
+            f"{len(rings)} calls came to agents' phones, {len(scene.customers)} were made: a repeated INVITE is "
+            "the same call (RFC 3261 section 17.2.3)",
+            stall_s=NO_STALL,
+        )
 
 
 def _host(address: str) -> str:

@@ -16,6 +16,7 @@ from scenarios.consent import CUSTOMERS
 from scenarios.dtmf import ENDS
 from scenarios.ivr_hours import WORDS
 from scenarios.prompts import LANGUAGE_NAMES
+from scenarios.trunk_variants import VARIANTS
 from simulators.phones.protocol import Codec
 from simulators.whatsapp.refusals import Refusal
 
@@ -56,6 +57,7 @@ MEANINGS = {
     "Department": "a department of the target's map, as it is written there",
     "Menu": "a menu of the target's map, as it is written there",
     "Moment": "a time at the PBX: 2026-03-10 17:59",
+    "Variant": ", ".join(VARIANTS),
     "Staffing": ", ".join(word for word in WORDS if word != "the menu"),
 }
 """What stands for ``{…:Word}`` in a sentence, for the step catalogue."""
@@ -174,6 +176,12 @@ def staffing(text: str) -> str:
     return text
 
 
+# The longest first: some begin as others.
+@parse.with_pattern("|".join(re.escape(words) for words in sorted(VARIANTS, key=len, reverse=True)))
+def variant(text: str) -> str:
+    return next(words for words in VARIANTS if words.lower() == text.lower())
+
+
 sentence = partial(
     parsers.cfparse,
     extra_types={
@@ -196,6 +204,7 @@ sentence = partial(
         "Menu": map_name,
         "Moment": moment,
         "Staffing": staffing,
+        "Variant": variant,
     },
 )
 """Parser of a sentence with the words above, as in ``{customer:Customer} hangs up``."""

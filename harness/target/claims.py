@@ -25,6 +25,8 @@ class Claim(StrEnum):
     UNKNOWN_NUMBER_ANNOUNCEMENT = "unknown_number_announcement"
     CALLS_CUSTOMERS = "calls_customers"
     """Agents can call WhatsApp customers through the PBX, which sends INVITE to the trunk."""
+    CHALLENGES_TRUNK = "challenges_trunk"
+    """The PBX asks the trunk for credentials: those of the called business number (digest, RFC 3261 section 22)."""
     CLICK_TO_CALL = "click_to_call"
     """The PBX can be told to connect an agent with a customer."""
     CALLBACK_NUMBER = "callback_number"

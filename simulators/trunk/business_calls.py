@@ -16,6 +16,7 @@ from simulators.trunk.gate import Gate
 from simulators.trunk.header_rules import fill
 from simulators.trunk.numbers import in_e164
 from simulators.trunk.passed_call import PassedCall
+from simulators.trunk.profile import BusinessCallsTable
 from simulators.trunk.protocol import Leg
 from simulators.trunk.reasons import reason_of
 from simulators.trunk.sdp import NoCommonCodecError
@@ -33,8 +34,15 @@ class BusinessCalls:
         self._board = board
         self._gate = gate
         self._waiting = waiting
-        self._rules = board.profile.business_calls
-        self._unknown_code = self._rules.offline_customer_code if asks else self._rules.unknown_customer_code
+        self._asks = asks
+
+    @property
+    def _rules(self) -> BusinessCallsTable:
+        return self._board.profile.business_calls
+
+    @property
+    def _unknown_code(self) -> int:
+        return self._rules.offline_customer_code if self._asks else self._rules.unknown_customer_code
 
     def take(self, request: Any, transaction: Any) -> Any:
         """An INVITE that starts a call. Returns what sippy's transaction layer wants."""

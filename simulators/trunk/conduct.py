@@ -1,5 +1,5 @@
-"""What a PBX's messages in a call tell of it, seen at the edge: does its answer keep to the offer, and does it bear a
-refused re-INVITE? Pure: messages in, broken rules out; times are CLOCK_MONOTONIC in s."""
+"""What a PBX's messages in a call tell of it, seen at the edge: does its answer keep to the offer, does it take
+credentials, does it bear a refusal? Pure: messages in, broken rules out; times are CLOCK_MONOTONIC in s."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from dataclasses import dataclass
 
 from harness.sip.message import SipMessage
 from harness.trace import decode_octets
+from simulators.trunk.digest import parse_parameters
 from simulators.trunk.protocol import BrokenRule
 from simulators.trunk.sdp import encodings, sections
 
 REMEMBERED = 4096
 AFTER_REFUSAL_S = 1.0
 """A BYE so soon after a refused re-INVITE is because of it."""
+
+CHALLENGES = frozenset({401, 407})
 
 _CRYPTO = re.compile(r"^a=crypto:(\d+)\s+(\S+)")
 _MAX_PTIME = re.compile(r"^a=maxptime:(\d+)")
@@ -26,7 +29,9 @@ _PTIME = re.compile(r"^a=ptime:(\d+)")
 class _Call:
     offer: str = ""
     refused_at: float = float("-inf")
+    refused: str = ""
     refusal: str = ""
+    proven: bool = False
 
 
 class Conduct:
@@ -38,14 +43,17 @@ class Conduct:
 
     def sent(self, message: SipMessage, at: float) -> None:
         """A message goes to the PBX."""
-        if message.method != "INVITE":
-            return
-        call = self._call(message.get("Call-ID"))
-        if message.is_request:
+        call_id, method = message.get("Call-ID"), message.method
+        if message.is_request and method == "INVITE":
+            call = self._call(call_id)
             call.offer = _sdp_of(message)
-        elif message.code >= 400 and call.offer:
-            # Only a call that the trunk began has an offer of its own: what is refused is a re-INVITE.
-            call.refused_at, call.refusal = at, message.first_line.removeprefix("SIP/2.0 ")
+            call.proven = bool(message.get("Authorization") or message.get("Proxy-Authorization"))
+        elif message.code >= 400 and method not in ("BYE", "CANCEL"):
+            # Only a call that the trunk began has an offer of its own: what is refused is a request inside it.
+            call = self._calls.get(call_id) or _Call()
+            if call.offer:
+                call.refused_at, call.refused = at, method
+                call.refusal = message.first_line.removeprefix("SIP/2.0 ")
 
     def received(self, message: SipMessage, at: float) -> None:
         """A message came from the PBX."""
@@ -56,15 +64,25 @@ class Conduct:
             why = unfit(call.offer, _sdp_of(message))
             if why:
                 self._broke(message.get("Call-ID"), BrokenRule.ANSWER, why)
+        elif message.method == "INVITE" and message.code in CHALLENGES and call.proven and not _is_stale(message):
+            self._broke(message.get("Call-ID"), BrokenRule.CREDENTIALS, f"{message.code} again")
         elif message.is_request and message.method == "BYE" and at - call.refused_at <= AFTER_REFUSAL_S:
-            why = f"BYE {(at - call.refused_at) * 1000:.0f} ms after its re-INVITE got {call.refusal}"
-            self._broke(message.get("Call-ID"), BrokenRule.REINVITE, why)
+            again = call.refused == "INVITE"
+            what = "re-INVITE" if again else call.refused
+            why = f"BYE {(at - call.refused_at) * 1000:.0f} ms after its {what} got {call.refusal}"
+            self._broke(message.get("Call-ID"), BrokenRule.REINVITE if again else BrokenRule.REQUEST, why)
 
     def _call(self, call_id: str) -> _Call:
         call = self._calls.setdefault(call_id, _Call())
         if len(self._calls) > REMEMBERED:
             self._calls.popitem(last=False)
         return call
+
+
+def _is_stale(challenge: SipMessage) -> bool:
+    """Whether a challenge only wants a newer nonce (RFC 7616 section 3.3)."""
+    values = [*challenge.values("WWW-Authenticate"), *challenge.values("Proxy-Authenticate")]
+    return any(parse_parameters(value).get("stale", "").lower() == "true" for value in values)
 
 
 def unfit(offer: str, answer: str) -> str:

@@ -103,7 +103,17 @@ class TrunkCore:
         security = self._profile.security
         if not (security.challenge_pbx and self._config.digest_password):
             return None
-        return Challenger(security.realm or domain, self._config.digest_password, tuple(security.algorithms))
+        return Challenger(
+            security.realm or domain,
+            self._config.digest_password,
+            tuple(security.algorithms),
+            whole_uri=security.digest_uri_check == "to",
+        )
+
+    def use(self, profile: Profile) -> None:
+        """Go on by another profile, for calls that come from now on. Transport, addresses and names stay."""
+        self._profile = self._board.profile = profile
+        self._gate.use(profile, self._challenger(self._board.domain))
 
     def close(self) -> None:
         self._relays.close()

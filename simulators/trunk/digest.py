@@ -94,11 +94,12 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What the credentials of a request must fit: who calls, and whom (the user of its Request-URI)."""
+    """What the credentials of a request must fit: who calls, and whom (the user of its Request-URI, the URI in To)."""
 
     method: str
     username: str
     called: str
+    to: str = ""
 
 
 @dataclass(slots=True)
@@ -108,9 +109,15 @@ class _Nonce:
 
 
 class Challenger:
-    """Issues challenges and judges the credentials that come back. ``now`` is CLOCK_MONOTONIC in s."""
+    """Issues challenges and judges the credentials that come back. ``now`` is CLOCK_MONOTONIC in s.
 
-    def __init__(self, realm: str, password: str, algorithms: tuple[DigestAlgorithm, ...]) -> None:
+    ``whole_uri``: their ``uri`` must be the one in To, but for its parameters; else its user must be the called one.
+    """
+
+    def __init__(
+        self, realm: str, password: str, algorithms: tuple[DigestAlgorithm, ...], *, whole_uri: bool = False
+    ) -> None:
+        self._whole_uri = whole_uri
         self._realm = realm
         self._password = password
         self._algorithms = algorithms
@@ -139,6 +146,9 @@ class Challenger:
         why = self._unfit(given, expected)
         if why:
             return Judgement(Proof.WRONG, why)
+        if self._whole_uri and _place_of(given.get("uri", "")) != _place_of(expected.to):
+            why = f"the digest uri is '{given.get('uri', '')}', the URI in To is '{expected.to}'"
+            return Judgement(Proof.WRONG, why, URI_MISMATCH)
         if _user_of(given.get("uri", "")) != in_e164(expected.called):
             why = f"the digest uri is '{given.get('uri', '')}', the call is to '{expected.called}'"
             return Judgement(Proof.WRONG, why, URI_MISMATCH)
@@ -180,6 +190,13 @@ class Challenger:
             return False
         nonce.count = count
         return True
+
+
+def _place_of(uri: str) -> tuple[str, str, str]:
+    """Scheme, user and host with port of a SIP URI."""
+    scheme, _, rest = uri.partition(":")
+    user, _, host = rest.rpartition("@")
+    return scheme.lower(), unquote(user), host.partition(";")[0].lower()
 
 
 def _user_of(uri: str) -> str:

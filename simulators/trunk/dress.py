@@ -8,6 +8,7 @@ from harness.sip.message import SipMessage, parameter
 from harness.trace import decode_octets
 from simulators.trunk.header_rules import fill
 from simulators.trunk.profile import Profile
+from simulators.trunk.sdp import with_lines
 
 _ALLOW_IN_RESPONSES_TO = frozenset({"INVITE", "OPTIONS"})
 
@@ -40,6 +41,16 @@ def dress(message: SipMessage, profile: Profile, values: Mapping[str, str]) -> N
             message.set("Allow", ", ".join(profile.headers.allow))
         if tags := supported_tags(profile):
             message.set("Supported", ", ".join(tags))
+    if not message.is_request and message.method == "INVITE":
+        media = profile.media
+        change_sdp(
+            message,
+            lambda sdp: with_lines(
+                sdp,
+                [fill(line, values) for line in media.answer_session_lines],
+                [fill(line, values) for line in media.answer_audio_lines],
+            ),
+        )
     if message.is_request and message.method == "INVITE" and not parameter(message.get("To"), "tag"):
         _dress_first_invite(message, profile, values)
 

@@ -143,11 +143,20 @@ class EdgeSide:
     def local(self) -> Address:
         return self._default_wire().local
 
+    def use(self, profile: Profile) -> None:
+        """Go on by another profile."""
+        self._profile = profile
+        self._proxies.use(profile.proxies)
+
     async def close(self) -> None:
         for task in list(self._tasks):
             task.cancel()
         for wire in self.wires.values():
             await wire.close()
+
+    def drop_connections(self) -> int:
+        """Close all connections of this side; how many there were."""
+        return sum(wire.drop_connections() for wire in self.wires.values() if isinstance(wire, TcpWire))
 
     # From the sockets to the core.
 
@@ -239,6 +248,7 @@ class EdgeSide:
         if message.is_request and wire.name != "udp":
             via = message.get("Via")
             message.headers[0] = ("Via", via.replace("SIP/2.0/UDP", f"SIP/2.0/{wire.name.upper()}", 1))
+        repeated = False
         relay = self._core.relay_of(message.get("Call-ID"))
         if relay is not None:
             change_sdp(message, partial(relay.pass_sdp, self._leg))
@@ -251,11 +261,13 @@ class EdgeSide:
             if not self._proxies.send(message, values):
                 return
             self._conduct.sent(message, time.monotonic())
+            repeated = message.is_request and message.method in self._profile.proxies.repeats
         else:
             dress_for_customer(message, self._profile)
         if wire.reliable and self._is_repetition(message, destination):
             return
-        self._transmit(wire, message.to_bytes(), destination, connection)
+        for _ in range(1 + repeated):
+            self._transmit(wire, message.to_bytes(), destination, connection)
 
     def _way(self, message: SipMessage) -> tuple[Wire, object | None]:
         if not message.is_request:
@@ -317,6 +329,7 @@ class Edge:
         shared = Trace(trace)
         self.customer = EdgeSide(Leg.CUSTOMER, profile, shared, core)
         self.pbx = EdgeSide(Leg.PBX, profile, shared, core)
+        self._added: tuple[HeaderRule, ...] = ()
 
     async def start(
         self,
@@ -343,7 +356,15 @@ class Edge:
 
     def add_rules(self, rules: Sequence[HeaderRule]) -> None:
         """Apply ``rules`` after the profile's own, in place of those added before."""
-        self.pbx.rules = (*self._profile.header_rules, *rules)
+        self._added = tuple(rules)
+        self.pbx.rules = (*self._profile.header_rules, *self._added)
+
+    def use(self, profile: Profile) -> None:
+        """Go on by another profile; sockets and rules that were added stay."""
+        self._profile = profile
+        self.customer.use(profile)
+        self.pbx.use(profile)
+        self.add_rules(self._added)
 
     async def close(self) -> None:
         await self.customer.close()

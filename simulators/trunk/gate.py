@@ -44,6 +44,10 @@ class Gate:
         self._emit = emit
         self._at = at
 
+    def use(self, profile: Profile, challenger: Challenger | None) -> None:
+        """Go on by another profile."""
+        self._profile, self._challenger = profile, challenger
+
     def not_a_new_call(self, request: Any) -> Answer | None:
         """The answer to a request that starts no call, None for an INVITE that does."""
         method = request.getMethod()
@@ -71,7 +75,12 @@ class Gate:
         called = request.getRURI().username or ""
         business = in_e164(request.getHFBody("from").getUrl().username or "")
         given = [str(header.body) for header in request.getHFs("proxy-authorization")]
-        expected = Expected(method="INVITE", username=self._digest_user(business), called=called)
+        expected = Expected(
+            method="INVITE",
+            username=self._digest_user(business),
+            called=called,
+            to=str(request.getHFBody("to").getUrl()),
+        )
         judgement = self._challenger.judge(given, expected, self._at())
         if judgement.proof is Proof.GOOD:
             return None

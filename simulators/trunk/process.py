@@ -19,18 +19,20 @@ from simulators.trunk.core import TrunkCore
 from simulators.trunk.edge import TRANSPORTS, Edge
 from simulators.trunk.header_rules import parse_rules
 from simulators.trunk.policy import PolicyClient
-from simulators.trunk.profile import Profile, load_profile
+from simulators.trunk.profile import Profile, load_profile, varied
 from simulators.trunk.protocol import (
     CloseLine,
     CountMedia,
     CustomerOffline,
     CustomerOnline,
+    DropConnections,
     KeepAlive,
     OpenCalls,
     Probe,
     SendOctets,
     SetHeaderRules,
     TrunkConfig,
+    VaryProfile,
     WhereCustomersCall,
 )
 from simulators.trunk.raw_lines import LineError, RawLines
@@ -192,6 +194,16 @@ class _Trunk:
         self._edge.add_rules(parse_rules(request.command.rules))
         self._channel.reply(request)
 
+    def _vary_profile(self, request: Request) -> None:
+        assert isinstance(request.command, VaryProfile)
+        profile = varied(self._profile, request.command.changes)
+        self._core.use(profile)
+        self._edge.use(profile)
+        self._channel.reply(request)
+
+    def _drop_connections(self, request: Request) -> None:
+        self._channel.reply(request, self._edge.pbx.drop_connections())
+
     def _probe(self, request: Request) -> None:
         assert isinstance(request.command, Probe)
 
@@ -246,6 +258,8 @@ _COMMANDS: dict[type[Any], Callable[[_Trunk, Request], None]] = {
     CustomerOnline: _Trunk._customer_online,
     CustomerOffline: _Trunk._customer_offline,
     SetHeaderRules: _Trunk._set_header_rules,
+    VaryProfile: _Trunk._vary_profile,
+    DropConnections: _Trunk._drop_connections,
     Probe: _Trunk._probe,
     SendOctets: _Trunk._send_octets,
     CloseLine: _Trunk._close_line,

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import difflib
 import re
+import tomllib
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -85,6 +86,9 @@ class ProxiesTable(Table):
     withholds_ack: bool = True
     """When a PBX's 200 does not have the Record-Routes unchanged and last, its ACK never comes (Meta's integration
     examples page)."""
+    repeats: list[str] = Field(default=[])
+    """Methods whose requests reach the PBX twice, as when an answer is late (RFC 3261 section 17.1). None at any
+    provider as a rule: for trying what a PBX makes of it."""
     lost_code: RefusalCode = 404
     """What requests inside a call get whose Route is not the recorded one (Meta's integration examples page: 404)."""
 
@@ -190,6 +194,14 @@ class MediaTable(Table):
     """Lines added to the session part of offers to the PBX. Meta: BUNDLE and msid-semantic (Meta's SIP page)."""
     audio_lines: list[Template] = Field(default=[])
     """Lines added to the audio part of offers to the PBX. Meta: mid and msid (Meta's SIP page)."""
+    without: list[str] = Field(default=[])
+    """Beginnings of lines that are taken out of the audio part of offers to the PBX. None at any provider: for trying
+    what a PBX makes of an offer that lacks something."""
+    answer_session_lines: list[Template] = Field(default=[])
+    """Lines added to the session part of answers to the PBX, whether its offer had the like or not. Meta: BUNDLE and
+    msid-semantic (Meta's SIP page, sample)."""
+    answer_audio_lines: list[Template] = Field(default=[])
+    """Lines added to the audio part of answers to the PBX. Meta: mid, msid and rtcp-mux (Meta's SIP page, sample)."""
     early_media: Literal["pass", "ringing_only"] = "pass"
     """What becomes of a 183 with SDP: passed on, or 180 without SDP. Assumed: 8x8 gives it at
     onboarding."""
@@ -243,6 +255,11 @@ class SecurityTable(Table):
     """Challenge INVITEs of the PBX with 407, as Meta does (Meta's SIP page), when the target has a
     `digest_password`. The user is the target's `digest_username` or, without one, the calling business
     number without `+` (Meta's SIP page). 8x8's is not published."""
+    digest_uri_check: Literal["user", "to"] = "user"
+    """What the `uri` in the credentials of the PBX is held against: the called user alone, or the URI in To, whose
+    user, host and port it must have; `;transport=` does not matter. Meta refuses a digest whose `uri` does not match
+    To (jambonz/sbc-outbound issue 186) and takes it with `;transport=tls` beside a To without (Meta's SIP page,
+    sample); that the port counts is assumed."""
     wrong_credentials_code: RefusalCode = 403
     """What wrong credentials get (Meta's troubleshooting page: 403 for an invalid digest)."""
     algorithms: list[DigestAlgorithm] = Field(default=[DigestAlgorithm.SHA_256, DigestAlgorithm.MD5], min_length=1)
@@ -372,6 +389,26 @@ def find_profile(name_or_path: str) -> Path:
                 suggestion=f"did you mean '{near[0]}'?" if near else f"built in: {', '.join(built_in_profiles())}",
             )
     return Path(name_or_path)
+
+
+def varied(profile: Profile, changes: str) -> Profile:
+    """The profile with ``changes``: tables of a profile file as TOML text. Lists are replaced, header rules added.
+
+    Raises ValueError for text that is no TOML or makes no profile.
+    """
+    given = tomllib.loads(changes)
+    rules = given.pop("header_rules", [])
+    whole = _merged(profile.model_dump(mode="json"), given)
+    whole["header_rules"] = [*whole["header_rules"], *rules]
+    return Profile.model_validate(whole)
+
+
+def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(old)
+    for key, value in new.items():
+        both = isinstance(value, dict) and isinstance(old.get(key), dict)
+        merged[key] = _merged(old[key], value) if both else value
+    return merged
 
 
 def load_profile(name_or_path: str) -> Profile:

@@ -83,6 +83,12 @@ class WayCut(MediaRule):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBack(MediaRule):
+    """Nothing passes before the other way has brought its first RTP packet: at Meta the business side sends first
+    (Meta's SIP page)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrunkConfig:
     """What a trunk process needs to start.
 
@@ -154,6 +160,21 @@ class SetHeaderRules(Command):
     """
 
     rules: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaryProfile(Command):
+    """Calls from now on follow the profile with these changes: tables of a profile file as TOML text, whole or in part
+    (lists are replaced, header rules added). Empty: the profile as it is. Transport, addresses and names stay.
+    """
+
+    changes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropConnections(Command):
+    """Close all TCP and TLS connections with the PBX, as a provider's proxy does when it is restarted. Reply: how many
+    there were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +267,9 @@ class RuleCount:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WayCounts:
     """One way of a relayed call: RTP packets that came and that went on, RTCP packets that went on, what each rule
-    did, and the keys whose presses came (RFC 4733), before any rule."""
+    did, and the keys whose presses came (RFC 4733; of SRTP they cannot be read), before any rule. ``sources`` are the
+    SSRCs (RFC 3550 section 5.1) in the order of their first packets, ``first_at`` is when the first RTP packet came
+    (CLOCK_MONOTONIC, s; 0: none)."""
 
     way: MediaWay
     received: int
@@ -254,6 +277,8 @@ class WayCounts:
     rtcp: int
     rules: tuple[RuleCount, ...]
     digits: str
+    sources: tuple[int, ...] = ()
+    first_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,6 +344,10 @@ class BrokenRule(StrEnum):
     """A response carries every Via of its request (RFC 3261 section 8.2.6.2)."""
     REINVITE = "reinvite"
     """A refused re-INVITE leaves the call as it is (RFC 3261 section 14.1)."""
+    REQUEST = "request"
+    """A refused request inside a call (UPDATE, INFO, REFER …) leaves the call as it is (RFC 3261 section 12.2.1.2)."""
+    CREDENTIALS = "credentials"
+    """Who challenges takes the right credentials (RFC 3261 section 22.2)."""
     ANSWER = "answer"
     """An SDP answer keeps to its offer (RFC 3264 section 6, RFC 4568 section 5.1.3)."""
 

@@ -56,6 +56,10 @@ class Proxies:
         self._broke = broke
         self._dialogs: OrderedDict[str, _Dialog] = OrderedDict()
 
+    def use(self, table: ProxiesTable) -> None:
+        """Go on by another table, for calls that come from now on."""
+        self._table = table
+
     # To the PBX.
 
     def send(self, message: SipMessage, values: Mapping[str, str]) -> bool:

@@ -78,8 +78,14 @@ class Relay:
                     one.close()
 
     def _rtp(self, source: socket.socket, side: _Side, leg: Leg) -> None:
-        if (octets := _read(source)) is not None:
-            _send(side.rtp, self._ways[leg].rtp(octets), side.rtp_wanted_at)
+        octets = _read(source)
+        if octets is None:
+            return
+        way = self._ways[leg]
+        begun = bool(way.first_at)
+        _send(side.rtp, way.rtp(octets, self._loop.time()), side.rtp_wanted_at)
+        if not begun and way.first_at:
+            self._ways[_OTHER[leg]].other_has_begun()
 
     def _rtcp(self, source: socket.socket, side: _Side, leg: Leg) -> None:
         if (octets := _read(source)) is not None:

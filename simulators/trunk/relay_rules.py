@@ -17,6 +17,7 @@ from simulators.trunk.protocol import (
     DurationsRecounted,
     EndsAdded,
     EndsLost,
+    HeldBack,
     MediaRule,
     MediaWay,
     PacketsLost,
@@ -163,13 +164,29 @@ class _Cut:
         return ()
 
 
+class _HoldBack:
+    def __init__(self, rule: HeldBack) -> None:
+        self.packets = 0
+        self.over = False
+
+    def take(self, packet: RtpPacket) -> Iterable[RtpPacket]:
+        if self.over:
+            return (packet,)
+        self.packets += 1
+        return ()
+
+
 _STAGES: dict[type[MediaRule], Callable[[Any], Stage]] = {
     EndsLost: _LoseEnds,
     EndsAdded: _AddEnds,
     DurationsRecounted: _RecountDurations,
     PacketsLost: _LosePackets,
     WayCut: _Cut,
+    HeldBack: _HoldBack,
 }
+
+CHANGING = (EndsLost, EndsAdded, DurationsRecounted)
+"""Rules that read or change what SRTP protects."""
 
 
 class RelayWay:
@@ -183,16 +200,27 @@ class RelayWay:
         self._received = self._sent = self._rtcp = 0
         self._event_types: frozenset[int] = frozenset()
         self._clocks: Mapping[int, int] = {}
+        self._sources: dict[int, None] = {}
+        self.first_at = 0.0
+        """When the first RTP packet came, as it was told (CLOCK_MONOTONIC, s); 0: none has."""
+
+    def other_has_begun(self) -> None:
+        """The other way has brought its first packet."""
+        for _, stage in self._stages:
+            if isinstance(stage, _HoldBack):
+                stage.over = True
 
     def know(self, event_types: frozenset[int], clocks: Mapping[int, int]) -> None:
         """Payload types of telephone-event and the clock rates of all, as whom the packets are for numbers them."""
         self._event_types, self._clocks = event_types, clocks
 
-    def rtp(self, octets: bytes) -> list[bytes]:
-        """What came for the RTP port, as it goes on."""
+    def rtp(self, octets: bytes, at: float = 0.0) -> list[bytes]:
+        """What came for the RTP port ``at`` a time, as it goes on."""
         if len(octets) < _FIXED.size or octets[0] >> 6 != 2 or octets[1] in _RTCP_TYPES:
             return self.rtcp(octets)
         self._received += 1
+        self.first_at = self.first_at or at
+        self._sources[int.from_bytes(octets[8:12], "big")] = None
         is_event = octets[1] & 0x7F in self._event_types
         if not is_event and not self._stages:
             self._sent += 1
@@ -205,7 +233,7 @@ class RelayWay:
 
     def rtcp(self, octets: bytes) -> list[bytes]:
         """What came for the RTCP port, as it goes on."""
-        if self._cut:
+        if self._cut or any(isinstance(stage, _HoldBack) and not stage.over for _, stage in self._stages):
             return []
         self._rtcp += 1
         return [octets]
@@ -219,6 +247,8 @@ class RelayWay:
             rtcp=self._rtcp,
             rules=tuple(RuleCount(rule=rule, packets=stage.packets) for rule, stage in self._stages),
             digits=self._presses.report().digits,
+            sources=tuple(self._sources),
+            first_at=self.first_at,
         )
 
     def _read(self, octets: bytes, is_event: bool) -> RtpPacket:

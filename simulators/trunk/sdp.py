@@ -7,6 +7,7 @@ belongs to the phone that will receive it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -38,7 +39,8 @@ class NoCommonCodecError(Exception):
 class SdpPolicy:
     """``codecs`` are those the trunk carries, in lower case. ``reorder`` puts them in that order, else the
     offerer's order stays. ``event_clocks`` are the telephone-event clock rates that pass (RFC 4733), in Hz.
-    ``ptime_ms`` 0 leaves the offer's packet time. ``session_lines`` and ``audio_lines`` are added."""
+    ``ptime_ms`` 0 leaves the offer's packet time. ``session_lines`` and ``audio_lines`` are added, lines that begin
+    with one of ``without`` are left out."""
 
     codecs: tuple[str, ...]
     reorder: bool
@@ -46,6 +48,7 @@ class SdpPolicy:
     ptime_ms: int
     session_lines: tuple[str, ...] = ()
     audio_lines: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
 
 def shape_offer(sdp: str, policy: SdpPolicy) -> str:
@@ -58,6 +61,17 @@ def shape_offer(sdp: str, policy: SdpPolicy) -> str:
     for section in media:
         shaped += _shape_audio(section, policy) if section[0].startswith("m=audio ") else section
     return "\r\n".join(shaped) + "\r\n"
+
+
+def with_lines(sdp: str, session_lines: Sequence[str], audio_lines: Sequence[str]) -> str:
+    """The SDP with these lines added to its session part and to its audio streams in use; those there stay single."""
+    first, *media = sections(sdp)
+    lines = [*first, *(line for line in session_lines if line not in first)]
+    for section in media:
+        match = _AUDIO.match(section[0])
+        used = match is not None and match.group(1) != "0"
+        lines += [*section, *(line for line in audio_lines if used and line not in section)]
+    return "\r\n".join(lines) + "\r\n"
 
 
 def sections(sdp: str) -> list[list[str]]:
@@ -113,7 +127,9 @@ def media_place(sdp: str) -> MediaPlace | None:
             if found := _RTCP.match(line):
                 rtcp_host, rtcp_port = found.group(2) or host, int(found.group(1))
         clocks = {pt: clock_hz for pt, (_, clock_hz) in encodings(section).items()}
-        return MediaPlace((host, port), (rtcp_host, rtcp_port), frozenset(event_formats(sdp)), clocks)
+        # What is in SRTP cannot be read: there are no key presses to be found in it.
+        events = frozenset[int]() if "SAVP" in match.group(2) else frozenset(event_formats(sdp))
+        return MediaPlace((host, port), (rtcp_host, rtcp_port), events, clocks)
     return None
 
 
@@ -183,7 +199,9 @@ def _shape_audio(section: list[str], policy: SdpPolicy) -> list[str]:
     body = [
         line
         for line in section[1:]
-        if _payload_of(line) in (None, *kept) and not (policy.ptime_ms and _PTIME.match(line))
+        if _payload_of(line) in (None, *kept)
+        and not (policy.ptime_ms and _PTIME.match(line))
+        and not (policy.without and line.startswith(policy.without))
     ]
     if policy.ptime_ms:
         body += [f"a=ptime:{policy.ptime_ms}", f"a=maxptime:{policy.ptime_ms}"]

@@ -256,6 +256,7 @@ class Switchboard:
             ptime_ms=media.ptime_ms,
             session_lines=tuple(fill(line, self.no_call | _fresh()) for line in media.session_lines),
             audio_lines=tuple(fill(line, self.no_call | _fresh()) for line in media.audio_lines),
+            without=tuple(media.without),
         )
         return MsgBody(shape_offer(body.localStr(), policy))
 

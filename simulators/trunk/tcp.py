@@ -113,6 +113,13 @@ class TcpWire(Wire):
         # Closing is done by callbacks of the loop: let it run once.
         await asyncio.sleep(0)
 
+    def drop_connections(self) -> int:
+        """Close all connections; how many there were."""
+        count = len(self._all)
+        for connection in list(self._all):
+            connection.close()
+        return count
+
     def opened(self, connection: Connection) -> None:
         self._connections[connection.peer] = connection
         self._all.add(connection)

@@ -39,7 +39,7 @@ from trunkproof.plugin.workbench import NOTES_NAME
 
 OUT = "out"
 RUN_NAME = "run.json"
-REFERENCE = ("reference", "reference-sites", "reference-siprec")
+REFERENCE = ("reference", "reference-sites", "reference-siprec", "reference-digest")
 """What a run is against that names no target: what comes with trunkproof."""
 PACKAGES = ("pytest", "pytest-bdd", "pytest-xdist", "sippy", "allure-pytest")
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from harness.errors import HarnessMisuse
-from harness.target import Number, Purpose, Queue, RecordingAccess, Target
+from harness.target import Claim, Number, Purpose, Queue, RecordingAccess, Target
 from simulators.pbx.archive.beside import PORT as ARCHIVE_PORT
 from simulators.pbx.asterisk.escalation import EscalationFacts, escalation_facts
 from simulators.pbx.asterisk.front_door import FrontDoorFacts, business_number, front_door_facts
@@ -107,13 +107,14 @@ class TrunkAccount:
 
 @dataclass(frozen=True, slots=True)
 class TrunkFacts:
-    """The trunk. Without ``password`` the PBX has nothing to answer a challenge with."""
+    """The trunk. Without ``password`` the PBX has nothing to answer a challenge with; ``challenged``: it gets some."""
 
     addresses: list[str]
     port: int
     accounts: list[TrunkAccount]
     password: str
     domain: str = ""
+    challenged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,7 @@ def facts_of(
             [_account(target, queue) for queue in target.queues],
             target.trunk.digest_password.get_secret_value(),
             target.trunk.domain,
+            Claim.CHALLENGES_TRUNK in target.claims,
         ),
         escalation=escalation_facts(target),
         supervision=supervision_facts(target),

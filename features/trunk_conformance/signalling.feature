@@ -1,0 +1,128 @@
+@trunk_conformance
+Feature: Signalling at the trunk
+  What Meta's pages, and those who have run a PBX at Meta, say about SIP at its trunk beside the call itself: digest both
+  ways, who may call, odd but correct messages, and calls that end in unusual ways.
+
+  Rule: The PBX proves itself to the trunk
+
+    @claims.calls_customers @req.T05 @req.T06 @req.T07 @req.T08 @req.T09 @req.T10 @req.T12 @req.T52
+    Scenario Outline: The PBX answers the trunk's challenge by <algorithms>
+      Given the trunk offers digest by <algorithms>
+      And the support line is open with 1 agent ready
+      And a customer who has allowed calls
+      When the agent calls the customer
+      Then the customer's phone rings
+      And the PBX has proven itself as it was asked to
+      When the agent hangs up
+      Then the customer's phone stops ringing
+
+      Examples:
+        | algorithms      |
+        | MD5             |
+        | SHA-256 and MD5 |
+
+    @claims.calls_customers @req.T11
+    Scenario: The PBX calls from a number that WhatsApp knows
+      Given the support line is open with 1 agent ready
+      And a customer who has allowed calls
+      When the agent calls the customer
+      Then the customer's phone rings
+      And the customer sees the number of the business
+
+    @req.T13
+    Scenario: The PBX does not register at the trunk
+      Given the support line is open with 1 agent ready
+      And a customer
+      When the customer calls the support number
+      Then the call is answered
+      And the PBX never registers at the trunk
+
+  Rule: The trunk proves itself to the PBX
+
+    @claims.challenges_trunk @req.T22 @req.T23 @req.T52
+    Scenario: The PBX takes the credentials of the called business number
+      Given the support line is open with 1 agent ready
+      And a customer
+      When the customer calls the support number
+      Then the call is answered
+      And the PBX has asked for the business number's credentials and taken them
+      And the PBX has kept the trunk's rules
+
+    @req.T24 @req.T25
+    Scenario: The PBX knows the trunk by more than a header
+      Given the support line is open with 1 agent ready
+      And a customer
+      Then a call from an address that is not the trunk's is not answered, whatever its headers
+      And no agent's phone rings
+      When the customer calls the support number
+      Then the call is answered
+
+    @req.T61
+    Scenario: Calls come from every address of the trunk
+      Given the support line is open with 1 agent ready
+      And a customer
+      Then a call from each further address of the trunk is answered
+
+  Rule: Odd but correct calls
+
+    @req.T26
+    Scenario: A customer without a number reaches an agent
+      Given the trunk shows an id in place of the customer's number
+      And the support line is open with 1 agent ready
+      And a customer in Ireland whose WhatsApp name is "Siobhán O'Neill ☎"
+      When the customer calls the support number
+      Then an agent's phone rings
+      And the agent sees the customer's name
+      When the agent answers
+      Then the customer and the agent hear each other
+
+    @claims.greeting
+    Scenario Outline: A call comes in when the trunk <variant>
+      Given the trunk <variant>
+      And the support line is open with 1 agent ready
+      And a customer
+      When the customer calls the support number
+      Then the call is answered
+      And the customer hears the whole greeting in English
+      And the PBX has kept the trunk's rules
+
+      @req.T27
+      Examples: parameters in the user part
+        | variant                                                    |
+        | puts parameters behind the called number                   |
+        | puts parameters behind the called number without its plus  |
+
+      @req.T21
+      Examples: routes
+        | variant                          |
+        | leaves a stray Route in its INVITE |
+
+      @req.T28
+      Examples: spellings
+        | variant                             |
+        | spells its headers in all known ways |
+
+      @req.T56
+      Examples: size
+        | variant                                        |
+        | sends sixty further headers and a long Call-ID |
+
+  Rule: The end of calls
+
+    @req.T49
+    Scenario: The PBX ends a call over a connection of its own
+      Given a customer in conversation with an agent
+      When the trunk closes its connections
+      And the agent hangs up
+      Then both sides of the call have ended
+      And the PBX's BYE came over a connection of its own
+
+    @req.T50
+    Scenario: Both sides hang up at once, and everything comes twice
+      Given the trunk sends each INVITE and BYE twice
+      And a customer in conversation with an agent
+      Then each call came to one phone
+      When the customer and the agent hang up at once
+      Then both sides of the call have ended
+      And nothing of the call is left on the PBX
+      And the PBX has kept the trunk's rules

@@ -1,0 +1,169 @@
+"""What the provider asks of a call's media: who sends first, one source, nothing before the answer, never silence.
+
+The trunk relays the customer's media for it and looks at what the PBX sends: headers of RTP are readable in SRTP, too.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from harness.errors import NO_STALL, Inconclusive
+from harness.messages import Event
+from harness.process import AwaitExpired, SimulatorRefused
+from scenarios.business_calls import RING_S
+from scenarios.checks import eventually
+from scenarios.customer import Customer
+from scenarios.scene import Scene
+from simulators.phones.protocol import CallEnded
+from simulators.trunk.protocol import (
+    CallStarted,
+    CountMedia,
+    HeldBack,
+    Leg,
+    LegChanged,
+    LegPhase,
+    MediaRelayed,
+    MediaWay,
+    PacketsLost,
+    WayCounts,
+)
+
+STALLED = "the app gives up a call in which it has heard nothing for so long (Meta, SIP troubleshooting)"
+ALL = 100
+
+
+def limits_s(scene: Scene) -> tuple[float, float]:
+    """After how long without media the customer's app gives up, from the start and later, made shorter as the
+    target's ``media_timers`` says."""
+    at_start_s, later_s = scene.whatsapp.silence_limits_s
+    timers = scene.testbed.target.platform.media_timers
+    return at_start_s / timers, later_s / timers
+
+
+def watch(scene: Scene, customer: Customer) -> None:
+    """The customer's media passes through the trunk from now on, unchanged."""
+    customer.relay_media(())
+    scene.note("the trunk sees the packets of the call")
+
+
+def business_sends_first(scene: Scene, customer: Customer) -> None:
+    """Nothing comes from the customer's side before the PBX has sent, and the app does not wait for long."""
+    customer.relay_media((HeldBack(way=MediaWay.TO_PBX),))
+    customer.switch_off()
+    customer.switch_on(silence_limit_s=limits_s(scene))
+
+
+def bears_little_silence(scene: Scene, customer: Customer, *, rtcp_only: bool = False) -> None:
+    """The app gives up calls without media in the shorter time; with ``rtcp_only`` all RTP of the PBX is lost."""
+    rules = (PacketsLost(way=MediaWay.TO_CUSTOMER, percent=ALL),) if rtcp_only else ()
+    customer.relay_media(rules)
+    customer.switch_off()
+    customer.switch_on(silence_limit_s=limits_s(scene))
+
+
+def stays_up(scene: Scene, customer: Customer) -> None:
+    """The call is still up after a time in which the app would have given up, had nothing come. Raises PbxFault."""
+    limit_s = max(limits_s(scene))
+    watched_s = limit_s * 1.5
+    try:
+        ended = scene.testbed.customers.wait_for(
+            CallEnded, lambda e: e.call == customer.call, timeout_s=watched_s, since=customer.mark
+        )
+    except AwaitExpired:
+        counts = _way(scene, customer, MediaWay.TO_CUSTOMER)
+        scene.note(f"up {watched_s:g} s later; {counts.received} RTP and {counts.rtcp} RTCP packets came from the PBX")
+        return
+    if ended.silent:
+        raise scene.fault(
+            f"{customer.label}'s app gave up the call: neither RTP nor RTCP came from the PBX for {limit_s:g} s "
+            f"({limit_s * scene.testbed.target.platform.media_timers:g} s at WhatsApp)"
+        )
+    raise scene.fault(f"{customer.label}'s call ended: {ended.code} {ended.reason}")
+
+
+def pbx_has_sent_first(scene: Scene, customer: Customer) -> None:
+    """The PBX sent RTP although none had come. Raises PbxFault."""
+
+    def begun() -> WayCounts:
+        return _way(scene, customer, MediaWay.TO_CUSTOMER)
+
+    limit_s, _ = limits_s(scene)
+    counts = eventually(begun, lambda way: bool(way.first_at), limit_s + RING_S)
+    if not counts.first_at:
+        raise scene.fault(
+            f"the PBX sent no RTP within {limit_s:g} s of its answer: it waits for the first packet, as Meta does, so "
+            f"{customer.label}'s app gives up"
+        )
+    answered = _reached(scene, customer, LegPhase.CONNECTED)
+    scene.note(f"the PBX's first packet came {(counts.first_at - answered) * 1000:.0f} ms after its answer")
+
+
+def one_source(scene: Scene, customer: Customer) -> None:
+    """All RTP that the PBX has sent in the customer's call has one SSRC. Raises PbxFault."""
+    counts = _way(scene, customer, MediaWay.TO_CUSTOMER)
+    if not counts.received:
+        raise scene.fault("the PBX sent no RTP")
+    if len(counts.sources) > 1:
+        shown = ", ".join(f"{source:08x}" for source in counts.sources)
+        raise scene.fault(
+            f"the PBX sent RTP of {len(counts.sources)} sources (SSRC {shown}) in one call: Meta takes one, "
+            "more of them garble what the customer hears",
+            stall_s=NO_STALL,
+        )
+    scene.note(f"{counts.received} packets of one source (SSRC {counts.sources[0]:08x})")
+
+
+def silent_before_answer(scene: Scene, customer: Customer) -> None:
+    """No RTP of the PBX came before its 200: WhatsApp takes the first packet for the answer. Raises PbxFault."""
+    answered = _reached(scene, customer, LegPhase.CONNECTED)
+    counts = _way(scene, customer, MediaWay.TO_CUSTOMER)
+    early_s = answered - counts.first_at
+    if counts.first_at and early_s > 0:
+        raise scene.fault(
+            f"the PBX sent sound {early_s:.1f} s before it answered: WhatsApp takes the first packet for "
+            "the answer, and the customer's call counts from there",
+            stall_s=NO_STALL,
+        )
+    scene.note("no packet came before the answer")
+
+
+def _call(scene: Scene, customer: Customer) -> CallStarted:
+    started = [e for e in scene.trunk_events() if isinstance(e, CallStarted) and e.customer == customer.identity.number]
+    if not started:
+        raise Inconclusive(f"the trunk saw no call of {customer.label}")
+    return started[-1]
+
+
+def _way(scene: Scene, customer: Customer, way: MediaWay) -> WayCounts:
+    """One way of the customer's call as of now, or of its end."""
+    call = _call(scene, customer).call
+    try:
+        ways: tuple[WayCounts, ...] = scene.testbed.trunk.call(CountMedia(call=call))
+    except SimulatorRefused as refused:
+        over = [e for e in scene.trunk_events() if isinstance(e, MediaRelayed) and e.call == call]
+        if not over:
+            raise Inconclusive(f"the call's packets were not counted: {refused}") from None
+        ways = over[-1].ways
+    return next(counts for counts in ways if counts.way is way)
+
+
+def _reached(scene: Scene, customer: Customer, phase: LegPhase) -> float:
+    """When the PBX's leg reached a phase (CLOCK_MONOTONIC, s). Raises PbxFault when it has not."""
+    call = _call(scene, customer).call
+
+    def is_it(event: Event) -> bool:
+        return isinstance(event, LegChanged) and (event.call, event.leg, event.phase) == (call, Leg.PBX, phase)
+
+    found = [event for event in scene.trunk_events() if is_it(event)]
+    if not found:
+        raise scene.fault(f"the PBX's leg of {customer.label}'s call is not {phase}")
+    return found[0].at
+
+
+def hang_up_at_once(scene: Scene, customer: Customer) -> None:
+    """The customer and the agent who has the call hang up in the same moment: two BYEs cross."""
+    agent = scene.last_agent
+    before = monotonic()
+    customer.hangs_up()
+    agent.hangs_up()
+    scene.note(f"both hung up within {(monotonic() - before) * 1000:.0f} ms")
