@@ -48,6 +48,12 @@ def start_conversations(scene: Scene, customers: list[Customer]) -> None:
         hear_each_other(scene, customer, agent, since)
 
 
+def direct_number(scene: Scene) -> str:
+    """The line's number whose calls come to an agent without a greeting, if there is one, else that of support."""
+    purpose = Purpose.CALLBACK if Purpose.CALLBACK in scene.line.numbers else Purpose.SUPPORT
+    return scene.number(purpose)
+
+
 def ring_within_s(scene: Scene) -> float:
     """Deadline for an agent's phone to ring after the customer's call was placed, in s.
 

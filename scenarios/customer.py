@@ -140,9 +140,8 @@ class Customer:
         testbed.customers.call(SwitchOff(phone=self.phone))
         testbed.trunk.call(CustomerOffline(number=self.identity.number))
 
-    def calls(self, number: str, entry: str = "", *, by: str = "") -> None:
-        """Call a business number; ``entry`` names the message or link that was tapped, empty: the call icon. ``by`` is
-        where another trunk than the scenario's takes the call (``ip:port``)."""
+    def calls(self, number: str, entry: str = "") -> None:
+        """Call a business number; ``entry`` names the message or link that was tapped, empty: the call icon."""
         testbed = self._scene.testbed
         self.called = number
         self.chosen_language = ""
@@ -155,7 +154,7 @@ class Customer:
             PlaceCall(
                 phone=self.phone,
                 call=self.call,
-                uri=f"sip:{number}@{by or testbed.customers_call}",
+                uri=f"sip:{number}@{testbed.customers_call}",
                 codecs=self.codecs,
                 headers=((ENTRY_HEADER, entry),) if entry else (),
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
@@ -31,7 +32,7 @@ from scenarios.testbed import Testbed
 from scenarios.whatsapp import WhatsApp
 from simulators.pbx.starved import read_stalls
 from simulators.phones.protocol import CallEnded, CallIncoming, CallProgress, Codec, HangUp, MediaActive
-from simulators.trunk.protocol import CallFinished, CallStarted, VaryProfile
+from simulators.trunk.protocol import CallFinished, CallFrom, CallStarted, VaryProfile
 
 if TYPE_CHECKING:
     from scenarios.recording_mos import Sentence
@@ -65,12 +66,11 @@ class Scene:
         self.sentences: list[Sentence] = []
         self.trial: Trial | None = None
         self.facts: dict[str, object] = {}
-        self.further_traces: list[Path] = []
-        """Traces of other trunks than the scenario's that took part."""
         self._line: SupportLine | None = None
         self._front_door: FrontDoor | None = None
         self._notes: list[str] = []
         self._trunk_changes = ""
+        self._trunk_moved = False
         self._rings_seen: set[str] = set()
         self._voices = cycle(BEACONS_HZ)
         self._named: dict[int, Agent] = {}
@@ -298,6 +298,24 @@ class Scene:
         self._trunk_changes += changes
         self.testbed.trunk.call(VaryProfile(changes=self._trunk_changes))
 
+    def _trunk_as_it_was(self) -> None:
+        """Take back what the scene has changed of the trunk."""
+        if self._trunk_changes:
+            self.testbed.trunk.call(VaryProfile(changes=""))
+        if self._trunk_moved:
+            self.testbed.trunk.call(CallFrom(address=""))
+
+    @contextmanager
+    def trunk_calling_from(self, address: str) -> Iterator[None]:
+        """The trunk's requests to the PBX come from another address of this machine meanwhile."""
+        self._trunk_moved = True
+        self.testbed.trunk.call(CallFrom(address=address))
+        try:
+            yield
+        finally:
+            self.testbed.trunk.call(CallFrom(address=""))
+            self._trunk_moved = False
+
     def talk_for(self, seconds: float) -> None:
         """Let a conversation go on: time that the scenario itself asks for, not a wait for something."""
         sleep(seconds)
@@ -365,7 +383,6 @@ class Scene:
         """SIP messages of the scenario by time: the trunk's both sides and the agents' phones'."""
         seen = [
             *self.trunk_messages(),
-            *(entry for trace in self.further_traces for entry in read_trace(trace) if entry.at >= self.started_at),
             *self.testbed.agent_messages(self.started_at),
         ]
         return sorted(seen, key=lambda entry: entry.at)
@@ -482,8 +499,7 @@ class Scene:
                 with suppress(SimulatorDied):
                     phone.switch_off()
             with suppress(SimulatorDied):
-                if self._trunk_changes:
-                    self.testbed.trunk.call(VaryProfile(changes=""))
+                self._trunk_as_it_was()
                 self.sites.close()
         finally:
             self.business.close()

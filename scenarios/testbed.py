@@ -8,7 +8,6 @@ from __future__ import annotations
 import secrets
 import shutil
 import tempfile
-from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 
@@ -214,18 +213,6 @@ class Testbed:
             sip_hostname=self.target.pbx.hostname or self.target.pbx.host,
             rules=str(platform.rules or ""),
             availability=str(platform.availability or ""),
-        )
-
-    def trunk_elsewhere(self, address: str, digest_password: str) -> TrunkConfig:
-        """A further trunk, as the scenario's but at another address; it lets every call through."""
-        _, config = self._trunk_recipe()
-        return replace(
-            config,
-            name=f"trunk at {address}",
-            address=address,
-            trace=str(self.directory / f"trunk-{address}" / "trace.jsonl"),
-            digest_password=digest_password,
-            policy_socket="",
         )
 
     def _trunk_recipe(self) -> tuple[str, TrunkConfig]:

@@ -5,6 +5,7 @@ The trunk relays the customer's media for it and looks at what the PBX sends: he
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from time import monotonic
 
 from harness.errors import NO_STALL, Inconclusive
@@ -28,7 +29,6 @@ from simulators.trunk.protocol import (
     WayCounts,
 )
 
-STALLED = "the app gives up a call in which it has heard nothing for so long (Meta, SIP troubleshooting)"
 ALL = 100
 
 
@@ -98,19 +98,41 @@ def pbx_has_sent_first(scene: Scene, customer: Customer) -> None:
     scene.note(f"the PBX's first packet came {(counts.first_at - answered) * 1000:.0f} ms after its answer")
 
 
+def one_source_at_a_time(scene: Scene, customer: Customer) -> None:
+    """Of the PBX's RTP in the customer's call no two sources (SSRC) take turns. Raises PbxFault."""
+    counts = _sent_by_pbx(scene, customer)
+    sources = dict.fromkeys(counts.sources)
+    if len(counts.sources) > len(sources):
+        raise scene.fault(
+            f"the PBX sent RTP of {len(sources)} sources at a time (SSRC {_shown(sources)}), which took turns "
+            f"{len(counts.sources)} times or more: Meta takes one, more of them garble what the customer hears",
+            stall_s=NO_STALL,
+        )
+    after = ", one after the other" if len(sources) > 1 else ""
+    scene.note(f"{counts.received} packets of SSRC {_shown(sources)}{after}")
+
+
 def one_source(scene: Scene, customer: Customer) -> None:
-    """All RTP that the PBX has sent in the customer's call has one SSRC. Raises PbxFault."""
+    """All RTP of the PBX in the customer's call has one SSRC. Raises PbxFault."""
+    one_source_at_a_time(scene, customer)
+    sources = dict.fromkeys(_sent_by_pbx(scene, customer).sources)
+    if len(sources) > 1:
+        raise scene.fault(
+            f"the PBX went on under another source, {len(sources)} in one call (SSRC {_shown(sources)}): Meta asks for "
+            "one",
+            stall_s=NO_STALL,
+        )
+
+
+def _sent_by_pbx(scene: Scene, customer: Customer) -> WayCounts:
     counts = _way(scene, customer, MediaWay.TO_CUSTOMER)
     if not counts.received:
         raise scene.fault("the PBX sent no RTP")
-    if len(counts.sources) > 1:
-        shown = ", ".join(f"{source:08x}" for source in counts.sources)
-        raise scene.fault(
-            f"the PBX sent RTP of {len(counts.sources)} sources (SSRC {shown}) in one call: Meta takes one, "
-            "more of them garble what the customer hears",
-            stall_s=NO_STALL,
-        )
-    scene.note(f"{counts.received} packets of one source (SSRC {counts.sources[0]:08x})")
+    return counts
+
+
+def _shown(sources: Iterable[int]) -> str:
+    return ", ".join(f"{source:08x}" for source in sources)
 
 
 def silent_before_answer(scene: Scene, customer: Customer) -> None:

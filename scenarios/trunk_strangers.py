@@ -1,124 +1,95 @@
-"""Calls that come from other addresses than the scenario's trunk has: somebody else's, and the trunk's further ones."""
+"""Calls that come from other addresses than the trunk's: a stranger's, and the trunk's further ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from harness.errors import NO_STALL, Inconclusive, NotRun
 from harness.messages import Event
-from harness.process import AwaitExpired, Simulator
+from harness.process import AwaitExpired
 from harness.target import Purpose
-from scenarios.customer import Customer
+from scenarios.customer import TRYING, Customer
 from scenarios.scene import Scene
-from simulators.phones.protocol import CallConnected, CallEnded
-from simulators.trunk.protocol import WhereCustomersCall
+from simulators.phones.protocol import CallConnected, CallEnded, CallProgress
 
+OK = 200
 LEASE_S = 0.2
 """An address that another worker's trunk has is proven by that one's own calls: it is not waited for."""
-REFUSED_S = 5.0
-"""How long a PBX may take to refuse a call, in s; one that says nothing has not taken it either."""
+DECIDED_S = 5.0
+"""How long a PBX may take to show what it makes of a call, in s; one that says nothing has not taken it."""
+WITHOUT_CREDENTIALS = "[security]\nanswer_challenges = false\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a call: ``code`` 200 when it was answered, 0 when nothing came in time."""
+    """What became of a call: ``code`` 200 when it rang or was answered, 0 when nothing came in time."""
 
     address: str
     code: int
     reason: str
 
-
-def call_of_a_stranger(scene: Scene, customer: Customer) -> Outcome:
-    """A call to the support number with all that the trunk's calls have, from an address of nobody's trunk, without
-    the trunk's credentials."""
-    address = scene.testbed.phone_address()
-    outcome = _call_from(scene, customer, address, password="")
-    scene.note(f"called from {address}: {outcome.code or 'no answer'} {outcome.reason}".rstrip())
-    return outcome
+    def __str__(self) -> str:
+        return f"{self.address} ({f'{self.code} {self.reason}' if self.code else 'no answer'})"
 
 
-def is_refused(scene: Scene, outcome: Outcome) -> None:
-    """Raises PbxFault when the stranger's call was answered."""
+def stranger_is_not_taken(scene: Scene, customer: Customer) -> None:
+    """A call with all that the trunk's calls have, but from an address that is nobody's trunk's, and without
+    credentials. Raises PbxFault when the PBX takes it."""
+    scene.vary_trunk(WITHOUT_CREDENTIALS)
+    outcome = _call_from(scene, customer, scene.testbed.phone_address())
     if outcome.code == OK:
         raise scene.fault(
-            f"the PBX answered a call from {outcome.address}, which is not the trunk's: it goes by headers, and "
+            f"the PBX took a call from {outcome.address}, which is not the trunk's: it goes by headers, and "
             "anybody can write X-FB-External-Domain",
             stall_s=NO_STALL,
         )
+    scene.note(f"called from {outcome}")
 
 
-OK = 200
-
-
-def calls_from_all(scene: Scene, customer: Customer) -> list[Outcome]:
-    """A call from each of the trunk's declared addresses that is free, one after the other."""
+def all_addresses_are_taken(scene: Scene, customer: Customer) -> None:
+    """A call from each of the trunk's declared addresses that nobody uses now. Raises PbxFault, NotRun."""
     testbed = scene.testbed
-    own = testbed.trunk_address
     outcomes = []
-    for address in [address for address in testbed.target.trunk.addresses if address != own]:
-        try:
+    for address in testbed.target.trunk.addresses:
+        with suppress(Inconclusive):
             lease = testbed.leases.take("trunk address", [address], timeout_s=LEASE_S)
-        except Inconclusive:
-            continue
-        try:
-            outcomes.append(
-                _call_from(scene, customer, address, password=testbed.target.trunk.digest_password.get_secret_value())
-            )
-        finally:
-            lease.release()
+            try:
+                outcomes.append(_call_from(scene, customer, address))
+            finally:
+                lease.release()
     if not outcomes:
-        raise NotRun(f"the target declares no further address of the trunk than {own}, or others use them all")
-    return outcomes
-
-
-def all_answered(scene: Scene, outcomes: list[Outcome]) -> None:
-    """Raises PbxFault with the addresses whose calls the PBX did not take."""
-    refused = [f"{o.address} ({o.code or 'no answer'} {o.reason})".replace(" )", ")") for o in outcomes if o.code != OK]
+        raise NotRun(f"the target declares no further address of the trunk than {testbed.trunk_address} that is free")
+    refused = ", ".join(str(outcome) for outcome in outcomes if outcome.code != OK)
     if refused:
         raise scene.fault(
-            f"the PBX does not take calls from {', '.join(refused)}: calls fail whenever the provider sends them from "
-            "there",
+            f"the PBX does not take calls from {refused}: calls fail whenever the provider sends them from there",
             stall_s=NO_STALL,
         )
-    scene.note(f"answered from {', '.join(outcome.address for outcome in outcomes)}")
+    scene.note(f"taken from {', '.join(outcome.address for outcome in outcomes)}")
 
 
-def _call_from(scene: Scene, customer: Customer, address: str, *, password: str) -> Outcome:
-    """One call of the customer's by way of a trunk at ``address``, ended as soon as its fate is known."""
-    customers = scene.testbed.customers
-    with _trunk_at(scene, address, password) as trunk:
-        customer.calls(scene.number(Purpose.SUPPORT), by=trunk.call(WhereCustomersCall()))
-        call, mark = customer.call, customer.mark
+def _call_from(scene: Scene, customer: Customer, address: str) -> Outcome:
+    """One call of the customer's, ended as soon as its fate is known."""
+    with scene.trunk_calling_from(address):
+        customer.calls(scene.number(Purpose.SUPPORT))
+        call = customer.call
+
+        def decides(event: Event) -> bool:
+            if isinstance(event, CallProgress):
+                return event.call == call and event.code > TRYING
+            return isinstance(event, CallConnected | CallEnded) and event.call == call
+
         try:
-            event = customers.wait_for(
-                Event,
-                lambda e: isinstance(e, CallConnected | CallEnded) and e.call == call,
-                timeout_s=max(REFUSED_S, scene.testbed.target.deadlines.answer_s),
-                since=mark,
-            )
+            event = scene.testbed.customers.wait_for(Event, decides, timeout_s=DECIDED_S, since=customer.mark)
         except AwaitExpired:
-            customer.hangs_up()
             outcome = Outcome(address, 0, "")
         else:
             if isinstance(event, CallEnded):
                 return Outcome(address, event.code, event.reason)
-            outcome = Outcome(address, OK, "OK")
-            customer.hangs_up()
-        customer.ended(scene.testbed.target.deadlines.release_s, "the customer hung up")
+            outcome = Outcome(address, OK, "taken")
+        customer.hangs_up()
+        within_s = scene.testbed.target.deadlines.release_s
+        customer.ended(within_s, "the customer hung up")
+        scene.trunk_call_finished(customer, within_s)
         return outcome
-
-
-@contextmanager
-def _trunk_at(scene: Scene, address: str, password: str) -> Iterator[Simulator]:
-    config = scene.testbed.trunk_elsewhere(address, password)
-    scene.further_traces.append(Path(config.trace))
-    log = scene.testbed.directory / f"trunk-{address}.log"
-    trunk = Simulator(f"the trunk at {address}", "simulators.trunk.process:run", config, log=log)
-    try:
-        trunk.ready()
-        yield trunk
-    finally:
-        trunk.stop()

@@ -15,7 +15,7 @@ from scenarios.business_calls import (
     silence_limit_s,
 )
 from scenarios.consent import CUSTOMERS, begin_chat
-from scenarios.conversation import leave_message, open_line, start_conversation
+from scenarios.conversation import direct_number, leave_message, open_line, start_conversation
 from scenarios.escalation import call_fails, chats, taps_link, taps_offer
 from scenarios.scene import Scene
 from scenarios.support_line import require_hours
@@ -121,6 +121,12 @@ def a_conversation_and_a_colleague(scene: Scene) -> None:
 def calls_support(scene: Scene, customer: int) -> None:
     """Calls the line's support number from the WhatsApp app."""
     scene.customer(customer).calls(scene.number(Purpose.SUPPORT))
+
+
+@when(sentence("{customer:Customer} calls the direct number"))
+def calls_direct_number(scene: Scene, customer: int) -> None:
+    """Calls the line's number that leads to an agent without a greeting (``callback``), else the support number."""
+    scene.customer(customer).calls(direct_number(scene))
 
 
 @when(sentence("{customer:Customer} calls the language menu"))

@@ -10,6 +10,7 @@ from scenarios.trunk_media import (
     business_sends_first,
     hang_up_at_once,
     one_source,
+    one_source_at_a_time,
     pbx_has_sent_first,
     silent_before_answer,
     stays_up,
@@ -31,7 +32,7 @@ from scenarios.trunk_rules import (
     rung_once,
     takes_credentials,
 )
-from scenarios.trunk_strangers import all_answered, call_of_a_stranger, calls_from_all, is_refused
+from scenarios.trunk_strangers import all_addresses_are_taken, stranger_is_not_taken
 from scenarios.trunk_variants import vary
 from steps.words import sentence
 
@@ -115,16 +116,16 @@ def both_hang_up(scene: Scene) -> None:
     hang_up_at_once(scene, scene.customer(1))
 
 
-@then("a call from an address that is not the trunk's is not answered, whatever its headers")
+@then("a call from an address that is not the trunk's is not taken, whatever its headers")
 def stranger_is_refused(scene: Scene) -> None:
     """The call has all headers of the trunk's own calls; the PBX knows the trunk by more than these."""
-    is_refused(scene, call_of_a_stranger(scene, scene.last_customer))
+    stranger_is_not_taken(scene, scene.last_customer)
 
 
-@then("a call from each further address of the trunk is answered")
+@then("a call from each further address of the trunk is taken")
 def all_addresses_known(scene: Scene) -> None:
     """Calls come from every address that the target declares under ``[trunk] addresses``, but those in use."""
-    all_answered(scene, calls_from_all(scene, scene.last_customer))
+    all_addresses_are_taken(scene, scene.last_customer)
 
 
 @then("the PBX has proven itself as it was asked to")
@@ -157,9 +158,15 @@ def sent_first(scene: Scene) -> None:
     pbx_has_sent_first(scene, scene.last_customer)
 
 
+@then("the sound of the PBX came from one source at a time")
+def sound_of_one_source_at_a_time(scene: Scene) -> None:
+    """No two SSRCs (RFC 3550 section 5.1) take turns in the RTP of the call."""
+    one_source_at_a_time(scene, scene.last_customer)
+
+
 @then("all sound of the PBX came from one source")
 def sound_of_one_source(scene: Scene) -> None:
-    """One SSRC in all RTP of the call (RFC 3550 section 5.1)."""
+    """One SSRC in all RTP of the call, whoever spoke or played."""
     one_source(scene, scene.last_customer)
 
 

@@ -30,6 +30,17 @@ Feature: Media at the trunk
     Then the customer does not hear the agent
     When the agent takes the call back
     Then the customer and the agent hear each other
+    And the sound of the PBX came from one source at a time
+
+  @claims.single_source @req.T38
+  Scenario: The source of sound never changes
+    Given the support line is open with 1 agent ready
+    And a customer
+    And the trunk sees the packets of the customer's calls
+    When the customer calls the direct number
+    Then an agent's phone rings
+    When the agent answers
+    Then the customer and the agent hear each other
     And all sound of the PBX came from one source
 
   @req.T40 @req.T45
@@ -37,7 +48,7 @@ Feature: Media at the trunk
     Given the support line is open with 1 agent ready
     And a customer
     And the customer's app soon gives up a call without media
-    When the customer calls the support number
+    When the customer calls the direct number
     Then an agent's phone rings
     When the agent answers
     Then the customer and the agent hear each other
@@ -52,7 +63,7 @@ Feature: Media at the trunk
     Given the support line is open with 1 agent ready
     And a customer
     And of the PBX's media only RTCP arrives, and the app soon gives up a call without media
-    When the customer calls the support number
+    When the customer calls the direct number
     Then the call is answered
     And the call stays up
 

@@ -132,6 +132,8 @@ class EdgeSide:
         self._conduct = Conduct(core.rule_broken)
         self.wires: dict[str, Wire] = {}
         self.default_transport = "udp"
+        self.elsewhere: Wire | None = None
+        """A wire of the default transport at another address, by which requests go while it is there."""
         self.known_places: dict[Address, Address] = {}
         """Addresses of names that need not be looked up."""
         # By branch: what a request came over, for its responses (RFC 3261 section 18.2.2).
@@ -151,12 +153,13 @@ class EdgeSide:
     async def close(self) -> None:
         for task in list(self._tasks):
             task.cancel()
-        for wire in self.wires.values():
-            await wire.close()
+        for wire in (*self.wires.values(), self.elsewhere):
+            if wire is not None:
+                await wire.close()
 
-    def drop_connections(self) -> int:
+    async def drop_connections(self) -> int:
         """Close all connections of this side; how many there were."""
-        return sum(wire.drop_connections() for wire in self.wires.values() if isinstance(wire, TcpWire))
+        return sum([await wire.drop_connections() for wire in self.wires.values() if isinstance(wire, TcpWire)])
 
     # From the sockets to the core.
 
@@ -243,6 +246,8 @@ class EdgeSide:
         """A message of sippy's, to be made what the profile and the transport want."""
         message = from_sippy(text)
         wire, connection = self._way(message)
+        if message.is_request and self.elsewhere is not None and self.elsewhere.name == wire.name:
+            wire = self.elsewhere
         if message.is_request and wire.name == "tls":
             destination = self._tls_place(message, destination)
         if message.is_request and wire.name != "udp":
@@ -330,6 +335,7 @@ class Edge:
         self.customer = EdgeSide(Leg.CUSTOMER, profile, shared, core)
         self.pbx = EdgeSide(Leg.PBX, profile, shared, core)
         self._added: tuple[HeaderRule, ...] = ()
+        self._tls: TlsSettings | None = None
 
     async def start(
         self,
@@ -342,6 +348,7 @@ class Edge:
         """Bind; with ``tls`` the PBX's side is TLS and nothing else. Raises OSError that names the port."""
         self.customer.wires["udp"] = UdpWire((address, customer_port), self.customer)
         self.pbx.default_transport = pbx_transport
+        self._tls = tls
         if tls is not None:
             wire: Wire = TlsWire((address, pbx_side_port), self.pbx, tls, self._core.tls_failed)
             await wire.start()
@@ -365,6 +372,22 @@ class Edge:
         self.customer.use(profile)
         self.pbx.use(profile)
         self.add_rules(self._added)
+
+    async def call_from(self, address: str) -> None:
+        """Send requests to the PBX from another address; empty: from the trunk's own. Raises OSError."""
+        side = self.pbx
+        before, side.elsewhere = side.elsewhere, None
+        if before is not None:
+            await before.close()
+        if not address:
+            return
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind((address, 0))
+        # Only what connects does not need to listen: answers come back over the connection.
+        if self._tls is not None:
+            side.elsewhere = TlsWire((address, 0), side, self._tls, self._core.tls_failed)
+        else:
+            side.elsewhere = PLAIN_WIRES[side.default_transport]((address, 0), side)
 
     async def close(self) -> None:
         await self.customer.close()

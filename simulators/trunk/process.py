@@ -21,6 +21,7 @@ from simulators.trunk.header_rules import parse_rules
 from simulators.trunk.policy import PolicyClient
 from simulators.trunk.profile import Profile, load_profile, varied
 from simulators.trunk.protocol import (
+    CallFrom,
     CloseLine,
     CountMedia,
     CustomerOffline,
@@ -202,7 +203,29 @@ class _Trunk:
         self._channel.reply(request)
 
     def _drop_connections(self, request: Request) -> None:
-        self._channel.reply(request, self._edge.pbx.drop_connections())
+        async def drop() -> None:
+            self._channel.reply(request, await self._edge.pbx.drop_connections())
+
+        self._spawn(drop())
+
+    def _call_from(self, request: Request) -> None:
+        command = request.command
+        assert isinstance(command, CallFrom)
+
+        async def move() -> None:
+            try:
+                await self._edge.call_from(command.address)
+            except OSError as refused:
+                self._channel.refuse(request, str(refused))
+            else:
+                self._channel.reply(request)
+
+        self._spawn(move())
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _probe(self, request: Request) -> None:
         assert isinstance(request.command, Probe)
@@ -260,6 +283,7 @@ _COMMANDS: dict[type[Any], Callable[[_Trunk, Request], None]] = {
     SetHeaderRules: _Trunk._set_header_rules,
     VaryProfile: _Trunk._vary_profile,
     DropConnections: _Trunk._drop_connections,
+    CallFrom: _Trunk._call_from,
     Probe: _Trunk._probe,
     SendOctets: _Trunk._send_octets,
     CloseLine: _Trunk._close_line,

@@ -178,6 +178,14 @@ class DropConnections(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallFrom(Command):
+    """Requests to the PBX come from another address of this machine; all that they say of the trunk stays. Empty: from
+    the trunk's own again. Refused for an address that is not to be had."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probe(Command):
     """Send OPTIONS to the PBX now. Reply: a KeepAlive."""
 
@@ -268,8 +276,8 @@ class RuleCount:
 class WayCounts:
     """One way of a relayed call: RTP packets that came and that went on, RTCP packets that went on, what each rule
     did, and the keys whose presses came (RFC 4733; of SRTP they cannot be read), before any rule. ``sources`` are the
-    SSRCs (RFC 3550 section 5.1) in the order of their first packets, ``first_at`` is when the first RTP packet came
-    (CLOCK_MONOTONIC, s; 0: none)."""
+    SSRCs (RFC 3550 section 5.1) in the order in which they took turns, the first 64 turns; ``first_at`` is when the
+    first RTP packet came (CLOCK_MONOTONIC, s; 0: none)."""
 
     way: MediaWay
     received: int

@@ -29,6 +29,8 @@ from simulators.trunk.protocol import (
 EVENT_CLOCK_HZ = 8000
 """For the durations of presses only, which the relay does not tell."""
 
+MOST_TURNS = 64
+
 _HUNDRED = 100
 _EVENT_OCTETS = 4
 _SEQUENCES = 1 << 16
@@ -200,7 +202,7 @@ class RelayWay:
         self._received = self._sent = self._rtcp = 0
         self._event_types: frozenset[int] = frozenset()
         self._clocks: Mapping[int, int] = {}
-        self._sources: dict[int, None] = {}
+        self._sources: list[int] = []
         self.first_at = 0.0
         """When the first RTP packet came, as it was told (CLOCK_MONOTONIC, s); 0: none has."""
 
@@ -220,7 +222,9 @@ class RelayWay:
             return self.rtcp(octets)
         self._received += 1
         self.first_at = self.first_at or at
-        self._sources[int.from_bytes(octets[8:12], "big")] = None
+        source = int.from_bytes(octets[8:12], "big")
+        if self._sources[-1:] != [source] and len(self._sources) < MOST_TURNS:
+            self._sources.append(source)
         is_event = octets[1] & 0x7F in self._event_types
         if not is_event and not self._stages:
             self._sent += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine
 from time import monotonic
@@ -11,6 +12,8 @@ from harness.sip.framing import FramingError, StreamFramer
 from simulators.trunk.wire import Address, Wire, WireListener
 
 CONNECT_DEADLINE_S = 4.0
+GOODBYE_S = 0.5
+"""How long the far end of a connection may take to close it, too."""
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +25,7 @@ class Connection(asyncio.Protocol):
         self.ours = ours
         self.heard = False
         self.closed_here = False
+        self.gone = asyncio.Event()
         self._wire = wire
         self._framer = StreamFramer()
         self._transport: asyncio.Transport | None = None
@@ -51,6 +55,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self.gone.set()
         self._wire.lost(self, exc)
 
     def write(self, octets: bytes) -> None:
@@ -62,6 +67,11 @@ class Connection(asyncio.Protocol):
         self.closed_here = True
         if self._transport is not None:
             self._transport.close()
+
+    def abort(self) -> None:
+        """Close without waiting for anybody."""
+        if self._transport is not None:
+            self._transport.abort()
 
 
 class TcpWire(Wire):
@@ -113,12 +123,16 @@ class TcpWire(Wire):
         # Closing is done by callbacks of the loop: let it run once.
         await asyncio.sleep(0)
 
-    def drop_connections(self) -> int:
-        """Close all connections; how many there were."""
-        count = len(self._all)
-        for connection in list(self._all):
+    async def drop_connections(self) -> int:
+        """Close all connections; how many there were, once their far ends have closed them, too."""
+        open_ones = list(self._all)
+        for connection in open_ones:
             connection.close()
-        return count
+        for connection in open_ones:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(connection.gone.wait(), GOODBYE_S)
+            connection.abort()
+        return len(open_ones)
 
     def opened(self, connection: Connection) -> None:
         self._connections[connection.peer] = connection
