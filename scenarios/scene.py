@@ -298,6 +298,17 @@ class Scene:
         self._trunk_changes += changes
         self.testbed.trunk.call(VaryProfile(changes=self._trunk_changes))
 
+    @contextmanager
+    def trunk_varied(self, changes: str) -> Iterator[None]:
+        """As ``vary_trunk``, for a while."""
+        before = self._trunk_changes
+        self.vary_trunk(changes)
+        try:
+            yield
+        finally:
+            self._trunk_changes = before
+            self.testbed.trunk.call(VaryProfile(changes=before))
+
     def _trunk_as_it_was(self) -> None:
         """Take back what the scene has changed of the trunk."""
         if self._trunk_changes:

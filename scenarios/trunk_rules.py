@@ -5,7 +5,8 @@ from __future__ import annotations
 from harness.errors import NO_STALL, Inconclusive, NotRun, PbxFault
 from harness.sip.message import SipMessage, parse
 from harness.trace import SipTraceEntry, decode_octets, read_trace
-from scenarios.business_calls import CHALLENGES
+from scenarios.business_calls import CHALLENGES, RING_S
+from scenarios.checks import eventually
 from scenarios.customer import Customer
 from scenarios.scene import Scene
 from simulators.trunk.digest import parse_parameters
@@ -18,8 +19,8 @@ _TEXTS = {
     BrokenRule.VIA: "the PBX changed the Vias of a request in its response ({why})",
     BrokenRule.REINVITE: "the PBX dropped the call because its re-INVITE was refused ({why}): Meta refuses all of them",
     BrokenRule.REQUEST: "the PBX dropped the call because its request was refused ({why}): Meta takes none but BYE",
-    BrokenRule.CREDENTIALS: "the PBX does not take the trunk's credentials ({why}): they are the called business "
-    "number without '+' and the password that Meta made for it",
+    BrokenRule.CREDENTIALS: "the PBX does not take the trunk's credentials ({why}): it does not know the trunk's "
+    "address, or wants others than the called business number without '+' and Meta's password for it",
     BrokenRule.ANSWER: "the PBX's SDP answer does not keep to the offer ({why})",
 }
 
@@ -91,11 +92,23 @@ def messages_of_the_pbx(scene: Scene) -> list[SipMessage]:
 def authenticated_as_offered(scene: Scene, customer: Customer) -> None:
     """The PBX's call was challenged and came again with credentials that suit the challenge. Raises PbxFault."""
     number = customer.identity.number.lstrip("+")
-    invites = [m for m in messages_of_the_pbx(scene) if m.is_request and m.method == "INVITE" and number in m.get("To")]
-    first = next((m for m in invites if not m.get("Proxy-Authorization")), None)
-    proven = next((m for m in invites if m.get("Proxy-Authorization")), None)
-    if first is None or proven is None:
-        raise scene.fault("the PBX's INVITE got 407 and did not come again with Proxy-Authorization", stall_s=NO_STALL)
+
+    def invites() -> list[SipMessage]:
+        sent = [m for m in messages_of_the_pbx(scene) if m.is_request and m.method == "INVITE"]
+        return [m for m in sent if number in m.get("To")]
+
+    def credentials_of(sent: list[SipMessage]) -> SipMessage | None:
+        return next((m for m in sent if m.get("Proxy-Authorization")), None)
+
+    sent = eventually(invites, lambda found: credentials_of(found) is not None, RING_S)
+    first, proven = next((m for m in sent if not m.get("Proxy-Authorization")), None), credentials_of(sent)
+    if first is None:
+        raise scene.fault(f"the PBX sent no INVITE without credentials for {customer.label} within {RING_S:g} s")
+    if proven is None:
+        raise scene.fault(
+            f"the PBX's INVITE got 407 and did not come again with credentials within {RING_S:g} s: does it know the "
+            "algorithm, and has it a password?"
+        )
     numbers = [int(m.get("CSeq").split()[0]) for m in (first, proven)]
     if proven.get("Call-ID") != first.get("Call-ID") or numbers[1] <= numbers[0]:
         raise scene.fault("the PBX answered the challenge in another call (Call-ID, CSeq)", stall_s=NO_STALL)

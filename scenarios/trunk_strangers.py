@@ -36,8 +36,8 @@ class Outcome:
 def stranger_is_not_taken(scene: Scene, customer: Customer) -> None:
     """A call with all that the trunk's calls have, but from an address that is nobody's trunk's, and without
     credentials. Raises PbxFault when the PBX takes it."""
-    scene.vary_trunk(WITHOUT_CREDENTIALS)
-    outcome = _call_from(scene, customer, scene.testbed.phone_address())
+    with scene.trunk_varied(WITHOUT_CREDENTIALS):
+        outcome = _call_from(scene, customer, scene.testbed.phone_address())
     if outcome.code == OK:
         raise scene.fault(
             f"the PBX took a call from {outcome.address}, which is not the trunk's: it goes by headers, and "

@@ -8,8 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.audio.telephone_event import KEYS, EventPacket, read_presses
-from simulators.trunk.protocol import DurationsRecounted, EndsAdded, EndsLost, MediaRule, MediaWay, PacketsLost, WayCut
-from simulators.trunk.relay_rules import RelayWay
+from simulators.trunk.protocol import (
+    DurationsRecounted,
+    EndsAdded,
+    EndsLost,
+    HeldBack,
+    MediaRule,
+    MediaWay,
+    PacketsLost,
+    WayCut,
+)
+from simulators.trunk.relay_rules import MOST_TURNS, RelayWay
 
 EVENT, SPEECH = 126, 111
 PBX = MediaWay.TO_PBX
@@ -203,3 +212,29 @@ def test_any_octets_are_coped_with(octets: bytes) -> None:
 def test_a_share_that_cannot_be_is_refused(percent: int) -> None:
     with pytest.raises(ValueError, match="cannot be lost"):
         RelayWay(PBX, [PacketsLost(way=PBX, percent=percent)])
+
+
+def test_held_back_until_the_other_way_has_begun() -> None:
+    way = RelayWay(PBX, (HeldBack(way=PBX),))
+    rtcp = bytes((0x80, 200)) + bytes(26)
+    assert way.rtp(rtp(1, 1, b"a", kind=SPEECH), 5.0) == []
+    assert way.rtcp(rtcp) == []
+    assert (way.first_at, way.counts().received, way.counts().sent, way.counts().rules[0].packets) == (5.0, 1, 0, 1)
+    way.other_has_begun()
+    later = rtp(2, 2, b"b", kind=SPEECH)
+    assert way.rtp(later, 6.0) == [later]
+    assert way.rtcp(rtcp) == [rtcp]
+    assert way.first_at == 5.0
+
+
+@pytest.mark.parametrize(
+    ("sources", "turns"), [([], ()), ([7, 7, 7], (7,)), ([7, 7, 8, 8], (7, 8)), ([7, 8, 7, 8], (7, 8, 7, 8))]
+)
+def test_sources_are_told_in_turns(sources: list[int], turns: tuple[int, ...]) -> None:
+    packets = [rtp(n, n, b"x", kind=SPEECH, source=source) for n, source in enumerate(sources)]
+    assert relayed(packets)[1].counts().sources == turns
+
+
+def test_turns_are_not_counted_for_ever() -> None:
+    packets = [rtp(n, n, b"x", kind=SPEECH, source=n % 2) for n in range(1000)]
+    assert len(relayed(packets)[1].counts().sources) == MOST_TURNS

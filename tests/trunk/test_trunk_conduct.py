@@ -60,8 +60,8 @@ class Watched:
         self.conduct.received(message(first, method, body), at)
 
 
-def message(first: str, method: str, body: str) -> SipMessage:
-    headers = [("Call-ID", "c"), ("CSeq", f"1 {method}"), ("Content-Type", "application/sdp")]
+def message(first: str, method: str, body: str, *more: tuple[str, str]) -> SipMessage:
+    headers = [("Call-ID", "c"), ("CSeq", f"1 {method}"), ("Content-Type", "application/sdp"), *more]
     return SipMessage(first, headers, body.encode())
 
 
@@ -84,3 +84,31 @@ def test_refused_first_invite_of_the_pbx_is_no_reinvite() -> None:
     watched.send("SIP/2.0 407 Proxy Authentication Required", "INVITE", 0.0)
     watched.receive("BYE sip:a SIP/2.0", "BYE", 0.1)
     assert watched.broken == []
+
+
+@pytest.mark.parametrize("method", ["REFER", "UPDATE", "INFO"])
+def test_call_dropped_after_a_refused_request(method: str) -> None:
+    watched = Watched()
+    watched.send("INVITE sip:b SIP/2.0", "INVITE", 0.0, OFFER)
+    watched.receive("SIP/2.0 200 OK", "INVITE", 1.0, ANSWER)
+    watched.receive(f"{method} sip:a SIP/2.0", method, 2.0)
+    watched.send("SIP/2.0 405 Method Not Allowed", method, 2.0)
+    watched.receive("BYE sip:a SIP/2.0", "BYE", 2.1)
+    assert watched.broken == [(BrokenRule.REQUEST, f"BYE 100 ms after its {method} got 405 Method Not Allowed")]
+
+
+@pytest.mark.parametrize(
+    ("proven", "challenge", "broken"),
+    [
+        (True, 'Digest realm="a",nonce="b"', True),
+        (True, 'Digest realm="a",nonce="b",stale=true', False),
+        (False, "", False),
+    ],
+)
+def test_credentials_that_are_not_taken(proven: bool, challenge: str, broken: bool) -> None:
+    watched = Watched()
+    given = [("Authorization", 'Digest username="1"')] if proven else []
+    watched.conduct.sent(message("INVITE sip:b SIP/2.0", "INVITE", OFFER, *given), 0.0)
+    asked = message("SIP/2.0 401 Unauthorized", "INVITE", "", ("WWW-Authenticate", challenge))
+    watched.conduct.received(asked, 0.1)
+    assert watched.broken == ([(BrokenRule.CREDENTIALS, "401 again")] if broken else [])

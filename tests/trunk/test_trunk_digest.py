@@ -220,3 +220,23 @@ def test_business_number_is_the_user_towards_the_pbx_too(rig: RigMaker) -> None:
     r.pbx.answer(r.pbx.request("INVITE"), 407, "Prove It", extra={"Proxy-Authenticate": challenge})
     second = r.pbx.receive("INVITE", lambda m: m.method == "INVITE" and bool(m.get("Proxy-Authorization")))
     assert parse_parameters(second.get("Proxy-Authorization"))["username"] == USER
+
+
+@pytest.mark.parametrize(
+    ("uri", "to", "good"),
+    [
+        (f"sip:{CUSTOMER}@wa.meta.vc;transport=tls", f"sip:{CUSTOMER}@wa.meta.vc", True),
+        (f"sip:{CUSTOMER}@wa.meta.vc", f"sip:{CUSTOMER}@wa.meta.vc;transport=tls", True),
+        (f"sip:{CUSTOMER}@WA.meta.vc", f"sip:{CUSTOMER}@wa.meta.vc", True),
+        (f"sip:{CUSTOMER}@wa.meta.vc:5061;transport=tls", f"sip:{CUSTOMER}@wa.meta.vc", False),
+        (f"sip:{CUSTOMER}@127.0.0.1", f"sip:{CUSTOMER}@wa.meta.vc", False),
+        (f"sips:{CUSTOMER}@wa.meta.vc", f"sip:{CUSTOMER}@wa.meta.vc", False),
+    ],
+)
+def test_uri_is_held_against_to(uri: str, to: str, good: bool) -> None:
+    challenger = Challenger("realm", "pw", (DigestAlgorithm.MD5,), whole_uri=True)
+    given = credentials(challenger.challenges(0.0)[0], uri=uri)
+    expected = Expected(method="INVITE", username=USER, called=CUSTOMER, to=to)
+    judgement = challenger.judge([given], expected, 1.0)
+    assert judgement.proof is (Proof.GOOD if good else Proof.WRONG)
+    assert judgement.phrase == ("" if good else URI_MISMATCH)
