@@ -59,6 +59,15 @@ Feature: Media at the trunk
     And the PBX has kept the trunk's rules
 
   @req.T40
+  Scenario: A call that waits does not fall silent
+    Given the support line is open with 1 agent ready
+    And a customer
+    And the customer's app soon gives up a call without media
+    When the customer calls the direct number
+    Then an agent's phone rings
+    And the call stays up
+
+  @req.T40
   Scenario: RTCP alone keeps a call
     Given the support line is open with 1 agent ready
     And a customer
