@@ -32,7 +32,7 @@ Feature: Media at the trunk
     Then the customer and the agent hear each other
     And the sound of the PBX came from one source at a time
 
-  @claims.single_source @req.T38
+  @req.T38
   Scenario: The source of sound never changes
     Given the support line is open with 1 agent ready
     And a customer
@@ -43,7 +43,7 @@ Feature: Media at the trunk
     Then the customer and the agent hear each other
     And all sound of the PBX came from one source
 
-  @req.T40 @req.T45
+  @req.T40 @req.T45 @req.T46
   Scenario: A call on hold does not fall silent
     Given the support line is open with 1 agent ready
     And a customer

@@ -5,7 +5,7 @@ Feature: The trunk as the provider runs it
 
   Rule: TLS
 
-    @req.T01 @req.T02 @req.T03 @req.RFC3261-18.2.2 @req.RFC3261-26.3.2.1
+    @req.T01 @req.T02 @req.T03 @req.T57 @req.RFC3261-18.2.2 @req.RFC3261-26.3.2.1
     Scenario: The trunk's call comes in over TLS
       Given the trunk speaks TLS with the PBX
       And the support line is open with 1 agent ready

@@ -51,8 +51,5 @@ class Claim(StrEnum):
     """The PBX is a recording client (SRC) of SIPREC: RFC 7866, RFC 7865."""
     RECORDING_PAUSE = "recording_pause"
     """An agent can pause the recording, so that card data is not in it."""
-    SINGLE_SOURCE = "single_source"
-    """The PBX sends a call's sound under one SSRC from beginning to end, as Meta asks (integration patterns page).
-    Asterisk does not since 22.6: whoever joins the call begins a new one (asterisk/asterisk pull request 1277)."""
     SUPERVISION = "supervision"
     """Supervisors can listen to an agent's call, whisper and barge in; others cannot."""
