@@ -5,7 +5,7 @@ Feature: Signalling at the trunk
 
   Rule: The PBX proves itself to the trunk
 
-    @claims.calls_customers @req.T05 @req.T06 @req.T07 @req.T08 @req.T09 @req.T10 @req.T12 @req.T52
+    @claims.calls_customers @req.T05 @req.T06 @req.T07 @req.T08 @req.T09 @req.T12 @req.T52
     Scenario Outline: The PBX answers the trunk's challenge by <algorithms>
       Given the trunk offers digest by <algorithms>
       And the support line is open with 1 agent ready
