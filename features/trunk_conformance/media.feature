@@ -37,7 +37,7 @@ Feature: Media at the trunk
     Given the support line is open with 1 agent ready
     And a customer
     And the trunk sees the packets of the customer's calls
-    When the customer calls the direct number
+    When the customer calls the support number
     Then an agent's phone rings
     When the agent answers
     Then the customer and the agent hear each other

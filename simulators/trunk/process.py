@@ -222,11 +222,6 @@ class _Trunk:
 
         self._spawn(move())
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     def _probe(self, request: Request) -> None:
         assert isinstance(request.command, Probe)
 
