@@ -8,7 +8,7 @@ from harness.audio.speech import SPEECH
 from harness.audio.wav import seconds_of
 from harness.target import Purpose
 from scenarios.agent import Agent
-from scenarios.checks import hear_each_other, pairs_talking
+from scenarios.checks import eventually, hear_each_other, pairs_talking
 from scenarios.customer import Customer
 from scenarios.scene import Scene
 from scenarios.support_line import require_hours
@@ -49,7 +49,18 @@ def start_conversations(scene: Scene, customers: list[Customer]) -> None:
 
 
 def direct_number(scene: Scene) -> str:
-    """The line's number whose calls come to an agent without a greeting, if there is one, else that of support."""
+    """The line's number whose calls come to an agent without a greeting, if there is one, else that of support.
+
+    Without a greeting a call can be faster than a queue hears of who has just logged in: that is waited for, where
+    the PBX can be asked.
+    """
+    line, within_s = scene.line, scene.testbed.target.deadlines.release_s
+
+    def known() -> bool:
+        queue = scene.testbed.pbx.queue(line.queue.name)
+        return queue is None or len(queue.available_agents) >= len(scene.agents)
+
+    eventually(known, bool, within_s)
     purpose = Purpose.CALLBACK if Purpose.CALLBACK in scene.line.numbers else Purpose.SUPPORT
     return scene.number(purpose)
 
