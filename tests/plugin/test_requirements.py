@@ -18,11 +18,7 @@ from trunkproof.docs_requirements import DOCUMENT, deciding_scenarios, requireme
 from trunkproof.plugin.requirement_tags import requirements_of, unknown_requirements
 
 CATALOGUE = load_catalogue()
-<<<<<<< HEAD
-COMING = {"meta-dtls", "ice", "dtls", "request", "credentials"}
-=======
-COMING = {"meta-dtls", "gupshup-like", "ice", "dtls"}
->>>>>>> a38d7a6 (The T-list decides its requirements; T38 is a known deviation of Asterisk)
+COMING = {"meta-dtls", "ice", "dtls"}
 """Profiles and rules that the trunk is yet to get."""
 TORTURE_MESSAGES = 49
 KINDS = {
