@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -139,7 +140,7 @@ def _check_selection(arguments: list[str]) -> None:
 
 def _selections(arguments: list[str]) -> Iterator[tuple[str, str]]:
     """Each ``-k`` and ``-m`` with its value."""
-    for option, value in zip(arguments, [*arguments[1:], ""], strict=True):
+    for option, value in zip_longest(arguments, arguments[1:], fillvalue=""):
         if option in SELECT:
             yield option, value
         elif option[:2] in SELECT and not option.startswith("--"):
