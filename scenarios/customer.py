@@ -104,6 +104,7 @@ class Customer:
             drops_stalled_after_s=later_s,
             encryption=MediaEncryption(testbed.profile.media.encryption),
             payload_types=payload_types(testbed.profile.media),
+            ice=testbed.profile.media.ice,
         )
         if self.codecs:
             settings = replace(settings, codecs=self.codecs)

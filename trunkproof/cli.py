@@ -19,7 +19,9 @@ from rich.table import Table
 
 from harness.errors import HarnessMisuse, TrunkproofError
 from harness.target import load_target
+from simulators.pbx.asterisk.twins import find_twin, list_twins
 from trunkproof import conformance_command, platform_command, trunk_command
+from trunkproof.own_network import enter_if_needed
 from trunkproof.plugin.live_run import target_names
 
 app = typer.Typer(
@@ -65,7 +67,9 @@ def run(
         _print_twins()
         return
     _check_selection(context.args)
+    profile = profile or (find_twin(twin).profile if twin else "")
     targets = target_names(target or [], twin)
+    enter_if_needed(targets, profile, provider)
     count = _workers_possible(targets, workers)
     arguments = [
         *(context.args or []),
@@ -160,8 +164,6 @@ def _workers_possible(targets: list[str], workers: str) -> int:
 
 
 def _print_twins() -> None:
-    from simulators.pbx.asterisk.twins import list_twins
-
     table = Table("twin", "what is broken", "caught by", box=None, pad_edge=False)
     for twin in list_twins():
         table.add_row(twin.name, twin.description, "\n".join(twin.caught_by))

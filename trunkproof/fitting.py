@@ -28,5 +28,6 @@ def fitted(target: Target, profile: Profile) -> Target:
         target,
         transport=profile.transport,
         media_encryption=profile.media.encryption,
+        ice=profile.media.ice,
         domain=profile.uris.from_host,
     )

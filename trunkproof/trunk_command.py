@@ -38,6 +38,7 @@ from simulators.trunk.profile import find_profile, load_profile
 from simulators.trunk.protocol import CustomerOnline, KeepAlive, Probe, TrunkConfig, WhereCustomersCall
 from trunkproof.fitting import fitted
 from trunkproof.live_ladder import LiveLadder, TraceFollower
+from trunkproof.own_network import enter_if_needed
 
 DEFAULT_CALLER = "+447700900123"
 DEFAULT_NAME = "Ana Ångström"
@@ -82,6 +83,7 @@ def command(
     keep_alives: Annotated[bool, typer.Option("--keep-alives", help="Show OPTIONS too.")] = False,
 ) -> None:
     """Be a trunk with one customer: place calls by hand and watch the messages pass."""
+    enter_if_needed([target], profile)
     request = TrunkRequest(
         target=target,
         profile=profile,
@@ -175,6 +177,7 @@ class _LiveTrunk:
             codecs=tuple(codec for codec in Codec if codec in available),
             encryption=MediaEncryption(media.encryption),
             payload_types=payload_types(media),
+            ice=media.ice,
         )
         contact = self._phone.call(SwitchOn(settings=settings))
         self._trunk.call(

@@ -46,8 +46,10 @@ class PbxSection(Section):
     """How the trunk sends SIP to it. With ``tls`` the ports of ``[pbx]`` and ``[trunk]`` are 5061 when left out."""
     hostname: str = ""
     """Name of the PBX in URIs and in its certificate, which over TLS must be for it; ``host`` when left out."""
-    media_encryption: Literal["none", "sdes"] = "none"
+    media_encryption: Literal["none", "sdes", "dtls"] = "none"
     """Reference PBX only: SRTP with the trunk, as ``trunkproof run --profile`` sets it."""
+    ice: bool = False
+    """Reference PBX only: ICE with the trunk, as ``trunkproof run --profile`` sets it."""
     timezone: Zone = "UTC"
     """The PBX's own time zone, in which opening hours are meant."""
     own_for_each_worker: bool = False

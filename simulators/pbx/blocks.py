@@ -1,4 +1,4 @@
-"""Address blocks: each run of the reference PBX has a 127.0.<n>.x of its own.
+"""Address blocks: each run of the reference PBX has a 127.0.<n>.x of its own, or a 198.18.<n>.x where it does ICE.
 
 A block is a file lock, so that one that a killed run held is free again at once.
 """
@@ -9,11 +9,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from bootstrap.own_network import OWN_NETWORK, OWN_PREFIX
 from harness.errors import HarnessMisuse, Inconclusive
 from harness.target import Queue, Target
 
@@ -51,7 +52,7 @@ class Block:
 def take_block(target: Target, locks: Path, ports: Ports) -> Block:
     """The target's own addresses, or the next free block when another run has them.
 
-    Targets whose addresses do not share one 127.x.y.* are taken as they are. Raises HarnessMisuse when a
+    Targets whose addresses do not share one 127.x.y.* or 198.18.y.* are taken as they are. Raises HarnessMisuse when a
     port of such a target is in use, Inconclusive when no block is free.
     """
     own = _octets(target)
@@ -76,6 +77,19 @@ def take_block(target: Target, locks: Path, ports: Ports) -> Block:
     # One that listens on 0.0.0.0 or "::" has the port at every address.
     why = f": {taken}; if a program listens there on all addresses, stop it" if taken else ""
     raise Inconclusive(f"no loopback addresses are free for the reference PBX{why}")
+
+
+def in_own_network(target: Target) -> Target:
+    """``target`` with its addresses in the network that a run makes for ICE. Raises HarnessMisuse for addresses that
+    are not loopback's, which that network cannot have."""
+    own = _octets(target)
+    if own is None:
+        raise HarnessMisuse(
+            "ICE needs a network of its own, to which only a reference PBX with addresses 127.x.y.* can be moved",
+            where=target.name,
+            suggestion="give [pbx], [trunk] and [phones] addresses that share their first three octets",
+        )
+    return relocate(target, own, f"{OWN_PREFIX}.{own.rpartition('.')[2]}")
 
 
 def relocate(target: Target, old: str, new: str) -> Target:
@@ -113,17 +127,17 @@ def relocate(target: Target, old: str, new: str) -> Target:
 
 
 def _octets(target: Target) -> str | None:
-    """The first three octets that all addresses share, None when they do not or are not on loopback."""
+    """The first three octets that all addresses share, None when they do not or are not this machine's alone."""
     sites = [site.host for site in target.sites]
     addresses = [target.pbx.host, *sites, *target.trunk.addresses, *target.phones.addresses]
     prefixes = {address.rpartition(".")[0] for address in addresses}
     if len(prefixes) != 1:
         return None
     try:
-        loopback = IPv4Address(target.pbx.host).is_loopback
+        host = IPv4Address(target.pbx.host)
     except ValueError:
         return None
-    return prefixes.pop() if loopback else None
+    return prefixes.pop() if host.is_loopback or host in IPv4Network(OWN_NETWORK) else None
 
 
 def _candidates(own: str) -> Iterator[str]:

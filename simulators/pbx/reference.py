@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from bootstrap import own_network
 from harness.errors import HarnessMisuse
 from harness.target import Claim, RecordingAccess, Target
 from harness.target.model import TLS_PORT
@@ -21,7 +22,7 @@ from simulators.pbx.asterisk.facts import AMI_PORT, HTTP_PORT, facts_of, ports_o
 from simulators.pbx.asterisk.server import AsteriskServer
 from simulators.pbx.asterisk.sounds import install_sounds
 from simulators.pbx.asterisk.twins import Twin, find_twin
-from simulators.pbx.blocks import Block, take_block
+from simulators.pbx.blocks import Block, in_own_network, take_block
 from simulators.pbx.certificates import PbxCertificate, certify
 from simulators.pbx.control import ControlFacts
 from simulators.pbx.instance import Instance, create_instance
@@ -99,7 +100,13 @@ def start(
     impossible here, Inconclusive when Asterisk does not come up.
     """
     broken = find_twin(twin) if twin else None
-    way, why = choose(provider, progress)
+    if target.pbx.ice and not own_network.is_here():
+        raise HarnessMisuse(
+            f"ICE needs the network {own_network.OWN_NETWORK}, which is not here",
+            where=target.name,
+            suggestion="start it by 'trunkproof run' or 'trunkproof trunk', which make it",
+        )
+    way, why = choose(provider, progress, own_network=target.pbx.ice)
     progress(why)
     try:
         if target.sites and not way.has_sbc():
@@ -321,12 +328,16 @@ def with_passwords(target: Target) -> Target:
     )
 
 
-def for_trunk(target: Target, *, transport: str, media_encryption: str, domain: str) -> Target:
-    """The target set up for a trunk that speaks so; of UDP and TCP the target's own choice stays."""
+def for_trunk(target: Target, *, transport: str, media_encryption: str, ice: bool, domain: str) -> Target:
+    """The target set up for a trunk that speaks so; of UDP and TCP the target's own choice stays. With ICE its
+    addresses are in the network that a run makes for it. Raises HarnessMisuse where they cannot."""
     tls = transport == "tls"
-    if tls == (target.pbx.transport == "tls") and media_encryption == target.pbx.media_encryption:
+    has = (target.pbx.transport == "tls", target.pbx.media_encryption, target.pbx.ice)
+    if has == (tls, media_encryption, ice):
         return target
-    pbx: dict[str, object] = {"media_encryption": media_encryption}
+    if ice:
+        target = in_own_network(target)
+    pbx: dict[str, object] = {"media_encryption": media_encryption, "ice": ice}
     trunk: dict[str, object] = {"domain": domain}
     if tls:
         pbx |= {"transport": "tls", "port": TLS_PORT, "hostname": target.pbx.hostname or HOSTNAME}

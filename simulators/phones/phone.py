@@ -16,9 +16,13 @@ from simulators.phones.protocol import CallIncoming, Codec, MediaEncryption, Pho
 from simulators.phones.shared import Shared, guarded
 
 UNREGISTER_DEADLINE_S = 2.0
-SDES_SUITE = "AES_CM_128_HMAC_SHA1_80"
+SRTP_SUITE = "AES_CM_128_HMAC_SHA1_80"
 
 _TRANSPORTS = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP}
+_KEYINGS = {
+    MediaEncryption.SDES: pj.PJMEDIA_SRTP_KEYING_SDES,
+    MediaEncryption.DTLS: pj.PJMEDIA_SRTP_KEYING_DTLS_SRTP,
+}
 
 
 class Phone(pj.Account):
@@ -163,8 +167,10 @@ def _account_config(settings: PhoneSettings, transport: int) -> pj.AccountConfig
     media.srtpSecureSignaling = 0
     media.srtpUse = pj.PJMEDIA_SRTP_DISABLED
     media.rtcpMuxEnabled = False
-    if settings.encryption is MediaEncryption.SDES:
-        _add_sdes(media)
+    if settings.encryption is not MediaEncryption.NONE:
+        _add_srtp(media, settings.encryption)
+    if settings.ice:
+        _add_ice(nat)
     media.streamKaEnabled = False
     # A "codec lock" is an UPDATE or re-INVITE by us after an answer with several codecs.
     media.lockCodecEnabled = False
@@ -176,14 +182,21 @@ def _account_config(settings: PhoneSettings, transport: int) -> pj.AccountConfig
     return config
 
 
-def _add_sdes(media: pj.AccountMediaConfig) -> None:
-    """SRTP as Meta does it in SDES mode: one suite (Meta's SIP page), RTCP on the same port."""
+def _add_srtp(media: pj.AccountMediaConfig, encryption: MediaEncryption) -> None:
+    """SRTP as Meta does it: one suite (Meta's SIP page), RTCP on the same port."""
     media.srtpUse = pj.PJMEDIA_SRTP_MANDATORY
     suite = pj.SrtpCrypto()
-    suite.name = SDES_SUITE
+    suite.name = SRTP_SUITE
     media.srtpOpt.cryptos.append(suite)
-    media.srtpOpt.keyings.append(pj.PJMEDIA_SRTP_KEYING_SDES)
+    media.srtpOpt.keyings.append(_KEYINGS[encryption])
     media.rtcpMuxEnabled = True
+
+
+def _add_ice(nat: pj.AccountNatConfig) -> None:
+    """ICE with one candidate, that of the phone's address."""
+    nat.iceEnabled = True
+    # The UPDATE after the checks is one that Meta never sends.
+    nat.iceAlwaysUpdate = False
 
 
 def _add_registration(config: pj.AccountConfig, registration: Registration) -> None:

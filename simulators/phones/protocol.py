@@ -22,10 +22,11 @@ class Codec(StrEnum):
 
 
 class MediaEncryption(StrEnum):
-    """How a phone protects its RTP: not at all, or SRTP with keys in the SDP (RFC 4568)."""
+    """How a phone protects its RTP: not at all, or SRTP with keys in the SDP (RFC 4568) or from DTLS (RFC 5764)."""
 
     NONE = "none"
     SDES = "sdes"
+    DTLS = "dtls"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,9 @@ class PhoneSettings:
     call was confirmed when nothing came since, ``drops_stalled_after_s`` after the last packet when something
     did (Meta, SIP troubleshooting: 20 s and 30 s; 0: never). The second is up to a twentieth late.
     ``one_call_at_a_time``: while a call is up, ringing or being placed, another INVITE gets 486 and no event.
-    ``encryption``: with SDES nothing but ``RTP/SAVP`` with AES_CM_128_HMAC_SHA1_80 is offered or taken.
+    ``encryption``: with SDES nothing but ``RTP/SAVP`` with AES_CM_128_HMAC_SHA1_80 is offered or taken, with DTLS
+    nothing but ``UDP/TLS/RTP/SAVPF``. ``ice``: media waits for its checks (RFC 8445), for which ``address`` must not be
+    one of 127.0.0.0/8.
     """
 
     phone: str
@@ -86,6 +89,7 @@ class PhoneSettings:
     one_call_at_a_time: bool = False
     encryption: MediaEncryption = MediaEncryption.NONE
     payload_types: PayloadTypes = PayloadTypes()
+    ice: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

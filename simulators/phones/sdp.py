@@ -2,7 +2,7 @@
 
 pjsua2 numbers payload types by itself, offers telephone-event at each codec's clock rate and leaves out
 the packet time. Meta offers opus as 111, telephone-event/8000 only, as 126, and 20 ms packets; a bridge has numbers
-of its own.
+of its own. With DTLS Meta has the profile with feedback (RFC 5124), which pjsua2 has with feedback messages only.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ OPUS_PARAMETERS = "maxaveragebitrate=20000;maxplaybackrate=16000;minptime=20;spr
 _RTPMAP = re.compile(r"a=rtpmap:(\d+) ([^/\s]+)/(\d+)")
 _FORMAT_LINE = re.compile(r"a=(?:rtpmap|fmtp|rtcp-fb):(\d+) ")
 _AUDIO_LINE = re.compile(r"(m=audio \d+ \S+)((?: \d+)*)")
+_DTLS_WITHOUT_FEEDBACK = re.compile(r"^(m=audio \d+ UDP/TLS/RTP/SAVP) ")
 
 
 def shape_offer(sdp: str, numbers: PayloadTypes) -> str:
@@ -56,6 +57,7 @@ def shape_answer(sdp: str) -> str:
     shaped: list[str] = []
     for line in lines:
         form = _FORMAT_LINE.match(line)
+        line = _DTLS_WITHOUT_FEEDBACK.sub(r"\1F ", line)
         if form is None or form[1] not in opus or not line.startswith("a=fmtp:"):
             shaped.append(line)
         if form is not None and form[1] in opus and line.startswith("a=rtpmap:"):

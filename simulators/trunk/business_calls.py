@@ -57,7 +57,7 @@ class BusinessCalls:
                 why = refusal.text.format(given=given)
                 return self._gate.refused(request, refusal.code, why, why, rule=refusal.rule.value)
         try:
-            offer = self._board.shaped(request.getBody())
+            offer = self._board.shaped(request.getBody(), Leg.CUSTOMER)
         except NoCommonCodecError as none:
             return self._gate.refused(request, NOT_ACCEPTABLE, str(none))
         sender = request.getHFBody("from")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from harness.call_policy import CallEndOrdered, CallOrdered, Direction
 from simulators.trunk.call_report import Happening
 from simulators.trunk.numbers import in_e164
 from simulators.trunk.ordered_call import OrderedCall
+from simulators.trunk.protocol import Leg
 from simulators.trunk.switchboard import Switchboard
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ class OrderedCalls:
             board.surroundings(),
             to_customer=board.to_customer(customer, customer.contact, business, ""),
             to_pbx=board.to_pbx(values, customer),
-            shaped=board.shaped,
+            shaped=partial(board.shaped, to=Leg.PBX),
         )
         board.enrol(call)
         call.begin()

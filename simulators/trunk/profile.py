@@ -187,9 +187,15 @@ class MediaTable(Table):
     ptime_ms: int = Field(default=20, ge=0, le=200)
     """Packet time written into offers in ms; 0: left as it is. 20 ms is mandatory at Meta (integration
     patterns page)."""
-    encryption: Literal["none", "sdes"] = "none"
-    """SRTP: `sdes` has `RTP/SAVP` and `a=crypto` (RFC 4568) in offers to the PBX, none `RTP/AVP`. Meta: SDES or DTLS
-    (Meta's SIP page)."""
+    encryption: Literal["none", "sdes", "dtls"] = "none"
+    """SRTP: `sdes` has `RTP/SAVP` and `a=crypto` (RFC 4568) in offers to the PBX, `dtls` has `UDP/TLS/RTP/SAVPF`,
+    `a=fingerprint` and `a=setup` (RFC 5763, RFC 5764), none `RTP/AVP`. Meta: SDES or DTLS (Meta's SIP page)."""
+    dtls_client: Literal["either", "pbx"] = "either"
+    """Who begins the DTLS handshake in calls to the PBX, so what its answer may have in `a=setup` (RFC 5763 section 5):
+    `pbx`: `active` only. Meta never begins (Meta's integration patterns page)."""
+    ice: bool = False
+    """ICE (RFC 8445): candidates in the SDP, and checks of them before any media. Meta: with DTLS, not with SDES
+    (Meta's SIP page). It needs addresses outside of 127.0.0.0/8: see above."""
     session_lines: list[Template] = Field(default=[])
     """Lines added to the session part of offers to the PBX. Meta: BUNDLE and msid-semantic (Meta's SIP page)."""
     audio_lines: list[Template] = Field(default=[])

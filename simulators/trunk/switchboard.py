@@ -244,18 +244,19 @@ class Switchboard:
             return None
         return self.digest_user(business), config.digest_password
 
-    def shaped(self, body: Any) -> MsgBody | None:
+    def shaped(self, body: Any, to: Leg) -> MsgBody | None:
         """The caller's offer as the trunk sends it on. Raises NoCommonCodecError."""
         if body is None or body.getType() != "application/sdp":
             return body
         media = self.profile.media
+        session_lines, audio_lines = (media.session_lines, media.audio_lines) if to is Leg.PBX else ([], [])
         policy = SdpPolicy(
             codecs=tuple(media.codecs),
             reorder=media.order == "profile",
             event_clocks=tuple(media.telephone_event_clocks_hz),
             ptime_ms=media.ptime_ms,
-            session_lines=tuple(fill(line, self.no_call | _fresh()) for line in media.session_lines),
-            audio_lines=tuple(fill(line, self.no_call | _fresh()) for line in media.audio_lines),
+            session_lines=tuple(fill(line, self.no_call | _fresh()) for line in session_lines),
+            audio_lines=tuple(fill(line, self.no_call | _fresh()) for line in audio_lines),
             without=tuple(media.without),
         )
         return MsgBody(shape_offer(body.localStr(), policy))

@@ -12,7 +12,7 @@ from simulators.trunk.gate import Gate
 from simulators.trunk.leg import LegUserAgent
 from simulators.trunk.numbers import in_e164
 from simulators.trunk.passed_call import PassedCall
-from simulators.trunk.protocol import ENTRY_HEADER
+from simulators.trunk.protocol import ENTRY_HEADER, Leg
 from simulators.trunk.reasons import reason_of
 from simulators.trunk.sdp import NoCommonCodecError
 from simulators.trunk.sippy_text import as_received, unquoted
@@ -30,7 +30,7 @@ class UserCalls:
     def take(self, request: Any, transaction: Any) -> Any:
         """An INVITE that starts a call. Returns what sippy's transaction layer wants."""
         try:
-            offer = self._board.shaped(request.getBody())
+            offer = self._board.shaped(request.getBody(), Leg.PBX)
         except NoCommonCodecError as none:
             return self._gate.refused(request, 488, str(none))
         sender = request.getHFBody("from")

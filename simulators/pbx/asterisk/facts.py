@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
+from bootstrap.own_network import OWN_ADDRESS, OWN_NETWORK
 from harness.errors import HarnessMisuse
 from harness.target import Claim, Number, Purpose, Queue, RecordingAccess, Target
 from simulators.pbx.archive.beside import PORT as ARCHIVE_PORT
@@ -146,6 +147,11 @@ class Facts:
     """Calls at once; one more is refused. 0: no limit."""
     hostname: str = ""
     media_encryption: str = "none"
+    ice: bool = False
+    local_network: str = "127.0.0.0/8"
+    """Whose addresses are this machine's."""
+    local_address: str = "127.0.0.1"
+    """The one that its interface has."""
     tls: TlsFacts | None = None
     auth_type: str = "userpass"
 
@@ -189,6 +195,8 @@ def facts_of(
         transport=target.pbx.transport,
         hostname=target.pbx.hostname or target.pbx.host,
         media_encryption=target.pbx.media_encryption,
+        ice=target.pbx.ice,
+        **_local(target),
         tls=tls_facts(target, layout),
         timezone=target.pbx.timezone,
         ring_s=RING_S,
@@ -229,6 +237,10 @@ def facts_of(
         opus_modules=opus_modules,
         max_calls=max_calls,
     )
+
+
+def _local(target: Target) -> dict[str, str]:
+    return {"local_network": OWN_NETWORK, "local_address": OWN_ADDRESS} if target.pbx.ice else {}
 
 
 def _number(target: Target, number: Number) -> NumberFacts:

@@ -14,19 +14,24 @@ from simulators.pbx.providers.provider import Provider
 AUTO = "auto"
 
 
-def choose(wanted: str, say: Callable[[str], None]) -> tuple[Provider, str]:
-    """The provider and one line that says why.
+def choose(wanted: str, say: Callable[[str], None], *, own_network: bool = False) -> tuple[Provider, str]:
+    """The provider and one line that says why. ``own_network``: the run has one, in which Docker's containers are not.
 
     ``auto`` takes what starts quickest: a root that is built, a Docker engine that answers, an Asterisk on
     PATH; if there is none it builds the root. Raises HarnessMisuse when ``wanted`` is impossible here,
     Inconclusive when building failed.
     """
+    if own_network and wanted == "docker":
+        raise HarnessMisuse(
+            "provider 'docker' is impossible with ICE: containers are outside of the network that the run has for it",
+            suggestion="use 'rootfs' or 'local'",
+        )
     if wanted != AUTO:
         return _explicit(wanted, say), f"PBX by {wanted}, as asked for"
     built = rootfs.rootfs_path()
     if built is not None and os.geteuid() == 0:
         return in_rootfs(built), "PBX by rootfs: a Debian root with Asterisk is cached on this machine"
-    engine = docker_engine.running_engine()
+    engine = None if own_network else docker_engine.running_engine()
     if engine is not None:
         return _in_docker(engine, say), "PBX by docker: an engine answers and no Asterisk root is cached"
     local = on_this_machine()
