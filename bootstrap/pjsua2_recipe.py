@@ -55,6 +55,13 @@ PATCHES = (
         f"                PJMEDIA_AFD_SPF(afd) * {OPUS_RTCP_CLOCK_HZ} / info->fmt.clock_rate;\n"
         "        }\n",
     ),
+    # After the handshake pjmedia waits for its DTLS clock, which ticks four times a second, before it takes the keys:
+    # a quarter of a second of what the far end says would be lost in the phone. OpenSSL decides what a tick repeats.
+    (
+        "pjmedia/src/pjmedia/transport_srtp_dtls.c",
+        "pjmedia_clock_create(ds->pool, 4, 1, 1,",
+        "pjmedia_clock_create(ds->pool, 100, 1, 1,",
+    ),
 )
 
 CONFIGURE = (

@@ -100,6 +100,8 @@ def hears_prompt(
     ear.cursor_s = start + match.last_sound_s
     if not (match.score > TORN_SCORE if torn else match.whole()):
         raise scene.fault(f"{customer.label} did not hear the whole prompt: {_what_is_missing(match)}", stall_s=STALL_S)
+    if start == 0.0 and name in first_in_call(target):
+        scene.facts["first_audio_lost_ms"] = round((match.clipped_start_s or 0.0) * 1000)
     connected_at = customer.connected_at()
     if connected_at is None:
         scene.note(f"{match}; before the answer (early media)")

@@ -22,6 +22,8 @@ _TEXTS = {
     BrokenRule.CREDENTIALS: "the PBX does not take the trunk's credentials ({why}): it does not know the trunk's "
     "address, or wants others than the called business number without '+' and Meta's password for it",
     BrokenRule.ANSWER: "the PBX's SDP answer does not keep to the offer ({why})",
+    BrokenRule.ICE: "the PBX's answer is without ICE ({why}): at Meta the call then has no audio, or needs SDES",
+    BrokenRule.DTLS: "the PBX's answer does not let DTLS begin ({why}): at Meta the call then has no audio",
 }
 
 
@@ -58,14 +60,26 @@ def require_encryption(scene: Scene) -> None:
         raise NotRun(f"the trunk's profile {profile.name!r} has no SRTP")
 
 
+_SECURE_ANSWERS = {"sdes": (" RTP/SAVP ", "a=crypto:"), "dtls": (" UDP/TLS/RTP/SAVPF ", "a=fingerprint:")}
+"""What an encrypted answer has in its m= line and in the lines below."""
+
+
+def require_dtls(scene: Scene) -> None:
+    """Raises NotRun when the trunk's keys do not come from DTLS."""
+    profile = scene.testbed.profile
+    if profile.media.encryption != "dtls":
+        raise NotRun(f"the trunk's profile {profile.name!r} has no DTLS")
+
+
 def answer_is_encrypted(scene: Scene) -> None:
-    """The PBX's 200 had RTP/SAVP with a key of its own. Raises PbxFault."""
+    """The PBX's 200 had the SRTP that was offered, with a key or a fingerprint of its own. Raises PbxFault."""
     answers = [m for m in messages_of_the_pbx(scene) if m.code == 200 and m.method == "INVITE" and m.body]
     if not answers:
         raise scene.fault("the PBX sent no answer with SDP")
     sdp = decode_octets(answers[-1].body)
     line = next((line for line in sdp.splitlines() if line.startswith("m=audio ")), "no audio")
-    if " RTP/SAVP " not in line or "a=crypto:" not in sdp:
+    protocol, proof = _SECURE_ANSWERS[scene.testbed.profile.media.encryption]
+    if protocol not in line or proof not in sdp:
         raise scene.fault(f"the PBX's answer is not encrypted: {line}", stall_s=NO_STALL)
     scene.note(line)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pytest_bdd import given, then, when
 
 from scenarios.scene import Scene
+from scenarios.secure_media import secured_in_time
 from scenarios.trunk_media import (
     bears_little_silence,
     business_sends_first,
@@ -26,6 +27,7 @@ from scenarios.trunk_rules import (
     keeps_the_trunks_rules,
     never_registers,
     refused_for_want_of_a_key,
+    require_dtls,
     require_encryption,
     require_proxies,
     require_tls,
@@ -55,9 +57,21 @@ def media_are_encrypted(scene: Scene) -> None:
     require_encryption(scene)
 
 
+@given("the trunk has ICE and DTLS")
+def trunk_has_dtls(scene: Scene) -> None:
+    """Not run on a trunk whose SRTP has its keys from elsewhere, or that has none."""
+    require_dtls(scene)
+
+
+@then(sentence("{customer:Customer}'s media are secured in time"))
+def media_secured_in_time(scene: Scene, customer: int) -> None:
+    """ICE's checks have succeeded and DTLS has made the keys of SRTP; limit: the target's ``secure_media_s``."""
+    secured_in_time(scene, scene.customer(customer))
+
+
 @then("the PBX's answer is encrypted as offered")
 def encrypted_as_offered(scene: Scene) -> None:
-    """The SDP in its 200 has RTP/SAVP and keeps to the suite that was offered."""
+    """The SDP in its 200 has the SRTP that was offered, with a key or a fingerprint of the PBX's own."""
     keeps_the_trunks_rules(scene)
     answer_is_encrypted(scene)
 

@@ -199,6 +199,8 @@ class DeadlinesSection(Section):
     """INVITE to 200."""
     first_audio_s: float = Field(default=2.0, gt=0)
     """200 to the first sound of a prompt, at the customer's ear."""
+    secure_media_s: float = Field(default=2.0, gt=0)
+    """200 to the end of ICE and DTLS at the customer's phone: what a caller loses of the first words at most."""
     ring_agent_s: float = Field(default=12.0, gt=0)
     """End of the greeting (or an agent becoming free) to an agent's phone ringing."""
     talk_path_s: float = Field(default=3.0, gt=0)

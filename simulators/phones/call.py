@@ -22,6 +22,8 @@ from simulators.phones.protocol import (
     Codec,
     DigitHeard,
     MediaActive,
+    MediaEncryption,
+    MediaSecured,
     PhoneSettings,
     RtpReport,
     TransferProgress,
@@ -29,6 +31,7 @@ from simulators.phones.protocol import (
 from simulators.phones.rtcp_socket import RtcpSocket
 from simulators.phones.rtp import packets_in, rtp_report, total
 from simulators.phones.sdp import event_rate_hz, shape_answer, shape_offer
+from simulators.phones.security import Security, security_in
 from simulators.phones.shared import Shared, guarded
 
 RECORDING_DEADLINE_S = 1.0
@@ -92,6 +95,7 @@ class PhoneCall(pj.Call):
         self._event_rate_hz = 0
         self._payload_types = settings.payload_types
         self._digits = DigitListener()
+        self._awaits_keys = settings.encryption is MediaEncryption.DTLS
         self._finished_streams: list[RtpReport] = []
         self._packets_before = 0
 
@@ -144,6 +148,19 @@ class PhoneCall(pj.Call):
                 # Then whoever ends it, it is not this; unless nobody does, and the next look tries again.
                 self._silent = self._ended_by_us = False
                 raise
+
+    def security(self) -> Security:
+        """How far ICE and the exchange of keys have come. Raises pjsua2.Error."""
+        return security_in(self.dump(True, ""))
+
+    def tell_when_secured(self) -> None:
+        """Emit MediaSecured once it is so. Raises pjsua2.Error."""
+        if not self._awaits_keys or self._media_index is None or self.ended:
+            return
+        now = self.security()
+        if now.done:
+            self._awaits_keys = False
+            self._emit(MediaSecured, suite=now.suite)
 
     def hold(self, on: bool) -> None:
         """Send the re-INVITE that holds or takes back the call. Raises pjsua2.Error."""

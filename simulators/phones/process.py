@@ -98,6 +98,7 @@ class PhonesProcess:
             protocol.Transfer: self._transfer,
             protocol.Play: lambda command: self._live(command.call).audio.play(command.wav, command.loop),
             protocol.Statistics: lambda command: self._live(command.call).statistics(),
+            protocol.MediaSecurity: lambda command: str(self._live(command.call).security()),
             protocol.Codecs: lambda _command: self._shared.endpoint.codecs,
             protocol.Limits: lambda _command: self._limits,
             protocol.SwitchOn: self._switch_on,
@@ -138,6 +139,7 @@ class PhonesProcess:
     def _advance(self) -> None:
         self._dial()
         self._give_up()
+        self._tell_of_security()
         self._step_tasks()
         self._sweep()
         self._shared.retired.let_go()
@@ -250,6 +252,12 @@ class PhonesProcess:
             # Refused when a stream or the call is just going away: nothing is lost, the next look comes.
             with contextlib.suppress(pj.Error):
                 call.give_up_without_media(now)
+
+    def _tell_of_security(self) -> None:
+        for call in self._calls.values():
+            # As above.
+            with contextlib.suppress(pj.Error):
+                call.tell_when_secured()
 
     def _step_tasks(self) -> None:
         for task in list(self._tasks):

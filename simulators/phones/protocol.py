@@ -194,6 +194,13 @@ class Statistics(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSecurity(Command):
+    """Reply: how far ICE and the exchange of keys have come in a call, in words."""
+
+    call: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Codecs(Command):
     """Reply: tuple of Codec that this build of pjsua2 has."""
 
@@ -340,6 +347,16 @@ class TransferProgress(Event):
     call: str
     code: int
     final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSecured(Event):
+    """ICE's checks have succeeded, where there is ICE, and SRTP has its keys from DTLS: from now on the phone can be
+    heard, and hears. ``suite`` is that of RFC 4568. It is told up to 20 ms late."""
+
+    phone: str
+    call: str
+    suite: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

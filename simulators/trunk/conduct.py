@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from harness.sip.message import SipMessage
 from harness.trace import decode_octets
 from simulators.trunk.digest import parse_parameters
+from simulators.trunk.keying import dtls_fault, ice_fault
 from simulators.trunk.protocol import BrokenRule
 from simulators.trunk.sdp import encodings, sections
 
@@ -35,10 +36,12 @@ class _Call:
 
 
 class Conduct:
-    """Sees all messages with the PBX. ``broke`` is told of each rule that it breaks: Call-ID, rule, why."""
+    """Sees all messages with the PBX. ``broke`` is told of each rule that it breaks: Call-ID, rule, why.
+    ``pbx_begins_dtls``: the trunk never begins a DTLS handshake."""
 
-    def __init__(self, broke: Callable[[str, BrokenRule, str], None]) -> None:
+    def __init__(self, broke: Callable[[str, BrokenRule, str], None], *, pbx_begins_dtls: bool = False) -> None:
         self._broke = broke
+        self._pbx_begins_dtls = pbx_begins_dtls
         self._calls: OrderedDict[str, _Call] = OrderedDict()
 
     def sent(self, message: SipMessage, at: float) -> None:
@@ -61,9 +64,7 @@ class Conduct:
         if call is None:
             return
         if message.method == "INVITE" and 200 <= message.code < 300 and call.offer:
-            why = unfit(call.offer, _sdp_of(message))
-            if why:
-                self._broke(message.get("Call-ID"), BrokenRule.ANSWER, why)
+            self._judge(message.get("Call-ID"), call.offer, _sdp_of(message))
         elif message.method == "INVITE" and message.code in CHALLENGES and call.proven and not _is_stale(message):
             self._broke(message.get("Call-ID"), BrokenRule.CREDENTIALS, f"{message.code} again")
         elif message.is_request and message.method == "BYE" and at - call.refused_at <= AFTER_REFUSAL_S:
@@ -71,6 +72,16 @@ class Conduct:
             what = "re-INVITE" if again else call.refused
             why = f"BYE {(at - call.refused_at) * 1000:.0f} ms after its {what} got {call.refusal}"
             self._broke(message.get("Call-ID"), BrokenRule.REINVITE if again else BrokenRule.REQUEST, why)
+
+    def _judge(self, call_id: str, offer: str, answer: str) -> None:
+        faults = {
+            BrokenRule.ANSWER: unfit(offer, answer),
+            BrokenRule.ICE: ice_fault(offer, answer),
+            BrokenRule.DTLS: dtls_fault(offer, answer, pbx_begins=self._pbx_begins_dtls),
+        }
+        for rule, why in faults.items():
+            if why:
+                self._broke(call_id, rule, why)
 
     def _call(self, call_id: str) -> _Call:
         call = self._calls.setdefault(call_id, _Call())

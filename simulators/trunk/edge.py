@@ -129,7 +129,7 @@ class EdgeSide:
         self._loop = asyncio.get_running_loop()
         self.rules: tuple[HeaderRule, ...] = profile.header_rules if leg is Leg.PBX else ()
         self._proxies = Proxies(profile.proxies, core.rule_broken)
-        self._conduct = Conduct(core.rule_broken)
+        self._conduct = Conduct(core.rule_broken, pbx_begins_dtls=profile.media.dtls_client == "pbx")
         self.wires: dict[str, Wire] = {}
         self.default_transport = "udp"
         self.elsewhere: Wire | None = None

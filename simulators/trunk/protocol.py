@@ -358,6 +358,10 @@ class BrokenRule(StrEnum):
     """Who challenges takes the right credentials (RFC 3261 section 22.2)."""
     ANSWER = "answer"
     """An SDP answer keeps to its offer (RFC 3264 section 6, RFC 4568 section 5.1.3)."""
+    ICE = "ice"
+    """An answer to an offer with ICE has it as well (RFC 8839 section 4.2.5; RFC 8445 lets it go without)."""
+    DTLS = "dtls"
+    """An answer to an offer with DTLS-SRTP has a fingerprint, and who begins is agreed on (RFC 5763 section 5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
