@@ -35,6 +35,7 @@ from simulators.phones.security import Security, security_in
 from simulators.phones.shared import Shared, guarded
 
 RECORDING_DEADLINE_S = 1.0
+_PJ_EPENDING = 70002
 
 _METHOD_NAMES = {
     pj.PJSUA_DTMF_METHOD_RFC2833: "rfc4733",
@@ -107,9 +108,27 @@ class PhoneCall(pj.Call):
         return self.call_id
 
     def respond(self, code: int) -> None:
-        """Answer the INVITE with ``code``. Raises pjsua2.Error."""
+        """Answer the INVITE with ``code``, at once or as soon as ICE has its candidates. Raises pjsua2.Error."""
+        if not self._responded(code):
+            self.shared.tasks.append(self._respond_later(code))
+
+    def _responded(self, code: int) -> bool:
+        """Whether pjsua takes the answer already. Raises pjsua2.Error."""
         self.shared.endpoint.prefer(self.codecs)
-        self.answer(call_parameters(code))
+        try:
+            self.answer(call_parameters(code))
+        except pj.Error as error:
+            # pjsua keeps an answer for later when the INVITE has an offer, and refuses it when it has none.
+            if error.status != _PJ_EPENDING:
+                raise
+            return False
+        return True
+
+    def _respond_later(self, code: int) -> Iterator[None]:
+        # The far end may give up meanwhile.
+        with contextlib.suppress(pj.Error):
+            while not self.ended and not self._responded(code):
+                yield
 
     def end(self, code: int = 0, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """End the call: CANCEL, BYE, or a refusal with ``code`` (603 when 0). Raises pjsua2.Error."""
