@@ -200,6 +200,19 @@ def test_a_profile_with_tls_only_needs_a_target_with_tls():
     assert fitted(load_target("reference"), load_profile("8x8")) == load_target("reference")
 
 
+def test_ice_needs_addresses_that_are_not_loopbacks():
+    over_tls = external(5060)
+    over_tls = over_tls.model_copy(update={"pbx": over_tls.pbx.model_copy(update={"transport": "tls"})})
+    with pytest.raises(HarnessMisuse, match=r"\[phones\] addresses: ICE, .*'meta-dtls' has, finds no candidate at 127"):
+        fitted(over_tls, load_profile("meta-dtls"))
+    phones = over_tls.phones.model_copy(update={"addresses": ["192.0.2.7"]})
+    real = over_tls.model_copy(update={"phones": phones})
+    assert fitted(real, load_profile("meta-dtls")) == real
+    reference = fitted(load_target("reference"), load_profile("meta-dtls"))
+    assert (reference.pbx.media_encryption, reference.pbx.ice) == ("dtls", True)
+    assert reference.phones.addresses[0] == "198.18.0.100"
+
+
 def test_only_orphans_of_ours_are_leftovers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("TRUNKPROOF_CACHE", str(tmp_path))
     simulator = ["python", "-m", "harness.child", "simulators.trunk:main", "7"]

@@ -41,11 +41,13 @@ your own PBX or SBC:
 `--target` may be given several times: each scenario then runs on the first target that claims all it is tagged with.
 Without it a run is against all reference targets.
 
-Meta's own trunk (`--profile meta-sdes`) speaks TLS and SRTP only. Set `[pbx] transport = "tls"` and the `hostname`
-that is in your PBX's certificate. A certificate of a public CA is checked as Meta checks it; for one of your own CA
-name that in `[trunk] ca`. If your PBX checks the trunk's certificate, give the trunk one that it trusts
-(`certificate`, `key`).
-`trunkproof doctor` tells in one line what is wrong with TLS.
+Meta's own trunk (`--profile meta-sdes`, `--profile meta-dtls`) speaks TLS and SRTP only. Set
+`[pbx] transport = "tls"` and the `hostname` that is in your PBX's certificate. A certificate of a public CA is checked
+as Meta checks it; for one of your own CA name that in `[trunk] ca`. If your PBX checks the trunk's certificate, give
+the trunk one that it trusts (`certificate`, `key`).
+`trunkproof doctor` tells in one line what is wrong with TLS. `meta-dtls` has ICE, which finds no candidates at
+addresses of 127.0.0.0/8: `[phones] addresses` must be others, as in the example. (With the reference PBX the run
+makes a [network of its own](trunk-profiles.md#trunk-profiles) for that.)
 
 A wrong key or value is one line that names the file, the line, the key and the nearest key there is.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from harness.errors import HarnessMisuse
 from harness.target import Target
 from simulators.pbx import reference
@@ -11,7 +13,8 @@ from simulators.trunk.profile import Profile
 def fitted(target: Target, profile: Profile) -> Target:
     """The target for a trunk with this profile: a reference PBX is set up for it, another must be already.
 
-    Raises HarnessMisuse for a profile that speaks TLS only and a target that does not.
+    Raises HarnessMisuse for a profile that speaks TLS only and a target that does not, and for ICE at addresses where
+    there can be none.
     """
     tls_only = profile.transport == "tls"
     if target.pbx.adapter == "external":
@@ -20,6 +23,14 @@ def fitted(target: Target, profile: Profile) -> Target:
                 f"[pbx] transport is '{target.pbx.transport}', and the trunk's profile '{profile.name}' has TLS only",
                 where=target.name,
                 suggestion='write transport = "tls" and the PBX\'s hostname',
+            )
+        loopback = [address for address in target.phones.addresses if ip_address(address).is_loopback]
+        if profile.media.ice and loopback:
+            raise HarnessMisuse(
+                f"[phones] addresses: ICE, which the trunk's profile {profile.name!r} has, finds no candidate at "
+                f"{loopback[0]}",
+                where=target.name,
+                suggestion="name addresses of this machine that are not loopback's",
             )
         return target
     if profile.port:

@@ -40,7 +40,7 @@ def dtls_fault(offer: str, answer: str, *, pbx_begins: bool) -> str:
 
 
 def _has_audio(sdp: str) -> bool:
-    return any(section[0].startswith("m=audio ") and section[0].split()[1] != "0" for section in sections(sdp)[1:])
+    return any(section[0].startswith("m=audio ") and section[0].split(" ")[1] != "0" for section in sections(sdp)[1:])
 
 
 def _has(sdp: str, name: str) -> bool:

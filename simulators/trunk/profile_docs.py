@@ -38,6 +38,17 @@ under `wa.meta.vc`, which leads to Meta.
 and 8000 Hz, Call-IDs of its own, Meta's headers passed through beside `X-WV-…`, and refusals that a PBX must not take
 for a fault of the network: no permission is 502 after 180. Nobody has said that 8x8's bridge is alike.
 
+`meta-dtls` is the same trunk in its default mode: ICE, and SRTP whose keys come from DTLS (`UDP/TLS/RTP/SAVPF`). The
+PBX must answer with ICE, a fingerprint by SHA-256 and `a=setup:active`, for Meta never begins. The customer's phone is
+a full ICE agent, where Meta's side is a lite one (`a=ice-lite` is in the offer all the same): who nominates the
+candidates cannot be judged here.
+
+ICE takes no address of 127.0.0.0/8. With the reference PBX a run therefore makes a network of its own (a network
+namespace of Linux) with addresses of 198.18.0.0/16, which RFC 2544 keeps for tests. Nobody else sees it, and it is gone
+with the run, however that ends. As root it always works, as another user where the kernel has user namespaces; else
+one line says so. Docker's containers are outside of it, so the PBX comes by `rootfs` or `local`. With a PBX of
+yours (`adapter = "external"`) nothing of this happens: give `[trunk]` and `[phones]` addresses of your network.
+
 Keys that you leave out have the defaults below. A wrong key or value is one line that names the file,
 the line, the key and the nearest key there is. This page is written by
 `python -m simulators.trunk.profile_docs`.

@@ -51,3 +51,13 @@ def test_what_is_impossible_is_said_in_one_line(bare, wanted: str, reason: str):
     with pytest.raises(HarnessMisuse, match=reason) as raised:
         choose(wanted, say)
     assert "\n" not in str(raised.value)
+
+
+def test_docker_is_outside_of_a_runs_own_network(bare, tmp_path):
+    bare.setattr(docker_engine, "running_engine", lambda: docker_engine.EngineHandle(tmp_path / "docker.sock"))
+    with pytest.raises(HarnessMisuse, match=r"'docker' is impossible with ICE: .*'rootfs' or 'local'"):
+        choose("docker", say, own_network=True)
+    with pytest.raises(HarnessMisuse, match="cannot run here"):
+        choose("auto", say, own_network=True)
+    bare.setattr(process.shutil, "which", lambda *_, **__: "/usr/sbin/asterisk")
+    assert choose("auto", say, own_network=True)[0].name == "local"

@@ -178,6 +178,7 @@ def test_a_twin_changes_the_configuration_or_does_not_start(twin, target: Target
             target,
             transport=trunk.transport,
             media_encryption=trunk.media.encryption,
+            ice=trunk.media.ice,
             domain=trunk.uris.from_host,
         )
     healthy, broken = render(facts(target)), render(facts(target), twin)
@@ -188,7 +189,7 @@ def test_a_twin_changes_the_configuration_or_does_not_start(twin, target: Target
 
 def test_a_trunk_over_tls_with_srtp(target: Target):
     plain = render(facts(target))
-    tls = render(facts(for_trunk(target, transport="tls", media_encryption="sdes", domain="wa.meta.vc")))
+    tls = render(facts(for_trunk(target, transport="tls", media_encryption="sdes", ice=False, domain="wa.meta.vc")))
     assert "tls" not in plain["pjsip.conf"] and "res_srtp" not in plain["modules.conf"]
     sections = tls["pjsip.conf"].split("[tls]")[1]
     assert f"bind = {target.pbx.host}:5061" in sections
@@ -196,6 +197,26 @@ def test_a_trunk_over_tls_with_srtp(target: Target):
     assert "media_encryption = sdes" in sections
     assert "from_domain = pbx.acme.example" in sections
     assert f"bind = {target.pbx.host}:5060" in tls["pjsip.conf"].split("[tls]")[0]
+
+
+def test_a_trunk_with_ice_and_dtls_is_in_a_network_of_its_own(target: Target):
+    moved = for_trunk(target, transport="tls", media_encryption="dtls", ice=True, domain="wa.meta.vc")
+    host = moved.pbx.host
+    assert host.startswith("198.18.") and moved.trunk.addresses[0].startswith("198.18.")
+    written = render(facts(moved))
+    assert f"ice_permit = {host}/32" in written["rtp.conf"]
+    assert f"198.18.0.1 => {host}" in written["rtp.conf"]
+    assert "permit = 198.18.0.0/16" in written["manager.conf"]
+    trunk_leg = written["pjsip.conf"].split("[trunk-leg]")[1].split("\n[")[0]
+    for line in ("media_encryption = dtls", "use_avpf = yes", "ice_support = yes", "rtcp_mux = yes"):
+        assert line in trunk_leg
+    assert for_trunk(moved, transport="tls", media_encryption="dtls", ice=True, domain="wa.meta.vc") == moved
+
+
+def test_a_pbx_on_a_real_network_cannot_be_moved(target: Target):
+    real = target.model_copy(update={"pbx": target.pbx.model_copy(update={"host": "192.0.2.1"})})
+    with pytest.raises(HarnessMisuse, match=r"ICE needs a network of its own"):
+        for_trunk(real, transport="tls", media_encryption="dtls", ice=True, domain="wa.meta.vc")
 
 
 def test_the_twins_that_there_must_be():

@@ -21,7 +21,7 @@ from simulators.trunk.profile_docs import DOCUMENT, profile_document
 def test_8x8_is_built_in_and_complete() -> None:
     profile = load_profile("8x8")
     assert profile.name == "8x8"
-    assert built_in_profiles() == ["8x8", "gupshup-like", "meta-sdes"]
+    assert built_in_profiles() == ["8x8", "gupshup-like", "meta-dtls", "meta-sdes"]
     # The file states every default, so that reading it is enough to know the trunk.
     assert profile == Profile(name=profile.name, description=profile.description, like=profile.like)
     stated = tomllib.loads((BUILT_IN / "8x8.toml").read_text(encoding="utf-8"))
