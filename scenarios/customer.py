@@ -85,11 +85,18 @@ class Customer:
         """The language that the target owes this customer: the chosen one, else that of the country."""
         return self.chosen_language or self._scene.testbed.target.language_of(self.identity.country)
 
-    def switch_on(self, *, media_lost: bool = False, silence_limit_s: tuple[float, float] | None = None) -> None:
+    def switch_on(
+        self,
+        *,
+        media_lost: bool = False,
+        answer_late_s: float = 0.0,
+        silence_limit_s: tuple[float, float] | None = None,
+    ) -> None:
         """Put the phone in service and make it known to the trunk.
 
-        With ``media_lost`` nothing that the PBX sends arrives. ``silence_limit_s`` is after how long without media,
-        from the start and later, the app gives up a call; else it is what WhatsApp's rules say.
+        With ``media_lost`` nothing that the PBX sends arrives. ``answer_late_s`` is how long its answer is under
+        way. ``silence_limit_s`` is after how long without media, from the start and later, the app gives up a call;
+        else it is what WhatsApp's rules say.
         """
         testbed = self._scene.testbed
         at_start_s, later_s = silence_limit_s or self._scene.whatsapp.silence_limits_s
@@ -116,6 +123,7 @@ class Customer:
                 country=self.identity.country,
                 contact=self.contact,
                 media_lost=media_lost,
+                answer_late_s=answer_late_s,
                 media_rules=self.media_rules,
             )
         )

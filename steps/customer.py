@@ -24,6 +24,8 @@ from steps.words import sentence
 
 TEMPORARILY_UNAVAILABLE = 480
 TWO_DAYS_S = 2 * 24 * 3600.0
+ANSWER_LATE_S = 0.2
+"""Less than a PBX waits before it repeats its 200 (RFC 3261, T1)."""
 
 
 @given("a customer")
@@ -90,6 +92,14 @@ def media_is_lost(scene: Scene) -> None:
     customer.switch_off()
     limit_s = silence_limit_s(scene)
     customer.switch_on(media_lost=True, silence_limit_s=(limit_s, limit_s))
+
+
+@given("the business's answer reaches the customer late")
+def answer_is_late(scene: Scene) -> None:
+    """The PBX's 200 is under way for a fifth of a second, as over a real network: its first packets overtake it."""
+    customer = scene.last_customer
+    customer.switch_off()
+    customer.switch_on(answer_late_s=ANSWER_LATE_S)
 
 
 @given(sentence("{count:d} customers"))

@@ -141,6 +141,9 @@ class TrunkCore:
     def is_deaf(self, call_id: str) -> bool:
         return self._board.is_deaf(call_id)
 
+    def answer_late_s(self, call_id: str) -> float:
+        return self._board.answer_late_s(call_id)
+
     def rule_broken(self, call_id: str, rule: BrokenRule, why: str) -> None:
         self._emit(RuleBroken(at=self._at(), pbx_call_id=call_id, rule=rule, why=why))
 

@@ -20,6 +20,8 @@ class Customer:
     contact: Address | None = None
     media_lost: bool = False
     """What the PBX sends to this customer goes nowhere."""
+    answer_late_s: float = 0.0
+    """How long the PBX's answer is under way to this customer, in s."""
     media_rules: tuple[MediaRule, ...] | None = None
     """By which the media of this customer's calls is relayed; None: it is not."""
 
@@ -44,6 +46,7 @@ class Customers:
             command.country,
             (host, int(port)),
             command.media_lost,
+            command.answer_late_s,
             command.media_rules,
         )
         for spelling in spellings(command.number):

@@ -90,6 +90,9 @@ class Core(Protocol):
     def is_deaf(self, call_id: str) -> bool:
         """Whether the customer of that call hears nothing, since what the PBX sends is lost."""
 
+    def answer_late_s(self, call_id: str) -> float:
+        """How long the PBX's answer to that call is under way to the customer, in s."""
+
     def rule_broken(self, call_id: str, rule: BrokenRule, why: str) -> None:
         """The PBX broke a rule of the trunk in the call that has this Call-ID on its side."""
 
@@ -184,13 +187,28 @@ class EdgeSide:
                 apply_rules(self.rules, RuleDirection.FROM_PBX, message, self._core.values_of(message.get("Call-ID")))
             if message.is_request:
                 _remember(self._came_over, message.branch, (wire, connection))
-            self._core.receive(self._leg, for_sippy(message), source, wire.name, at)
+            late_s = self._late_s(message)
+            if late_s:
+                self._loop.call_later(late_s, self._deliver_late, message, source, wire.name)
+            else:
+                self._core.receive(self._leg, for_sippy(message), source, wire.name, at)
         except MalformedMessageError as malformed:
             self._reject(wire, octets, source, connection, str(malformed))
         except UnparsableError as unparsable:
             self._reject(wire, octets, source, connection, str(unparsable), unparsable.code)
         except Exception:
             log.exception("%s: a message of %s:%s could not be handled", self._leg, *source)
+
+    def _late_s(self, message: SipMessage) -> float:
+        if self._leg is not Leg.PBX or message.is_request or message.method != "INVITE" or message.code < 200:
+            return 0.0
+        return self._core.answer_late_s(message.get("Call-ID"))
+
+    def _deliver_late(self, message: SipMessage, source: Address, transport: str) -> None:
+        try:
+            self._core.receive(self._leg, for_sippy(message), source, transport, time.monotonic())
+        except UnparsableError as malformed:
+            log.warning("%s: malformed message from %s:%s over %s: %s", self._leg, *source, transport, malformed)
 
     def _turn_back(
         self, wire: Wire, request: SipMessage, source: Address, connection: object | None, passage: Passage

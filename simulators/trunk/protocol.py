@@ -140,6 +140,9 @@ class CustomerOnline(Command):
     contact: str
     media_lost: bool = False
     """What the PBX sends to this customer's app is lost on the way: RTP goes nowhere."""
+    answer_late_s: float = 0.0
+    """How long the PBX's answer to this customer's call is under way to the app, in s: media that the PBX sends at once
+    is there before it."""
     media_rules: tuple[MediaRule, ...] | None = None
     """The media of this customer's calls passes through the trunk, by these rules in this order; None: it flows
     between phone and PBX directly."""

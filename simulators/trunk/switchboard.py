@@ -81,6 +81,7 @@ class Switchboard:
         self._count = 0
         self._values: OrderedDict[str, dict[str, str]] = OrderedDict()
         self._deaf: OrderedDict[str, None] = OrderedDict()
+        self._answers_late: OrderedDict[str, float] = OrderedDict()
         self.domain = profile.uris.from_host or places.pbx_side[0]
         self.no_call = {
             "address": places.pbx_side[0],
@@ -157,12 +158,17 @@ class Switchboard:
         _keep(self._values, pbx_call_id, values)
         if customer.media_lost:
             _keep(self._deaf, pbx_call_id, None)
+        if customer.answer_late_s:
+            _keep(self._answers_late, pbx_call_id, customer.answer_late_s)
 
     def values_of(self, call_id: str) -> Mapping[str, str]:
         return {**self._values.get(call_id, self.no_call), "uuid": secrets.token_hex(16)}
 
     def is_deaf(self, call_id: str) -> bool:
         return call_id in self._deaf
+
+    def answer_late_s(self, call_id: str) -> float:
+        return self._answers_late.get(call_id, 0.0)
 
     # Legs
 
