@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+import time
 
 import pytest
 from sip_peer import ANSWER_SDP
 from trunk_rig import BUSINESS, CUSTOMER, PBX, RigMaker, connect, place
 
-from simulators.trunk.protocol import CallFinished, CallStarted, Direction, Leg, LegPhase, OpenCalls
+from simulators.trunk.protocol import CallFinished, CallStarted, CustomerOnline, Direction, Leg, LegPhase, OpenCalls
 
 
 def test_customer_hangs_up(rig: RigMaker) -> None:
@@ -42,6 +43,22 @@ def test_customer_hangs_up(rig: RigMaker) -> None:
         ("customer", "ended", 0),
         ("pbx", "ended", 200),
     ]
+
+
+def test_an_answer_that_is_late_is_nothing_but_late(rig: RigMaker) -> None:
+    r = rig()
+    contact = f"{r.phone.address}:{r.phone.port}"
+    r.trunk.call(CustomerOnline(number=CUSTOMER, profile_name="Ana", country="ES", contact=contact, answer_late_s=0.3))
+    sent, got = place(r)
+    r.pbx.answer(got, 180, "Ringing")
+    r.phone.response(180)
+    answered_at = time.monotonic()
+    r.pbx.answer(got, 200, "OK", sdp=ANSWER_SDP)
+    ok = r.phone.response(200)
+    assert time.monotonic() - answered_at >= 0.3
+    assert ok.body.decode() == ANSWER_SDP
+    r.phone.acknowledge(sent, ok)
+    r.pbx.request("ACK")
 
 
 def test_pbx_hangs_up(rig: RigMaker) -> None:
