@@ -6,7 +6,8 @@ from harness.messages import Event
 from harness.process import AwaitExpired
 from scenarios.customer import Customer
 from scenarios.scene import Scene
-from simulators.phones.protocol import CallEnded, MediaSecured, MediaSecurity
+from simulators.phones.protocol import ICE_DONE, CallEnded, MediaSecured, MediaSecurity
+from simulators.trunk.protocol import BrokenRule
 
 LATE_S = 5.0
 """How long after the deadline it is still waited for, so that it can be told how late it was."""
@@ -28,14 +29,18 @@ def secured_in_time(scene: Scene, customer: Customer) -> None:
     except AwaitExpired:
         state = phones.call(MediaSecurity(call=customer.call))
         raise scene.fault(
-            f"ICE and DTLS were not done {within_s + LATE_S:g} s after the PBX's answer (customer's phone: {state})"
+            f"ICE and DTLS were not done {within_s + LATE_S:g} s after the PBX's answer (customer's phone: {state})",
+            kind=BrokenRule.DTLS if ICE_DONE in state else BrokenRule.ICE,
         ) from None
     took_s = max(secured.at - answered_at, 0.0)
     if isinstance(secured, CallEnded):
         whose = "the customer's phone" if secured.by_us else "the PBX"
-        raise scene.fault(f"{whose} ended the call {took_s:.1f} s after the answer, before ICE and DTLS were done")
+        raise scene.fault(
+            f"{whose} ended the call {took_s:.1f} s after the answer, before ICE and DTLS were done",
+            kind=BrokenRule.DTLS,
+        )
     assert isinstance(secured, MediaSecured)
     scene.facts["secure_media_ms"] = round(took_s * 1000)
     scene.note(f"ICE and DTLS done {took_s * 1000:.0f} ms after the answer, {secured.suite}")
     if took_s > within_s:
-        raise scene.fault(f"ICE and DTLS took {took_s:.1f} s; the target allows {within_s:g} s")
+        raise scene.fault(f"ICE and DTLS took {took_s:.1f} s; the target allows {within_s:g} s", kind=BrokenRule.DTLS)

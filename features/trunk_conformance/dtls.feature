@@ -16,7 +16,7 @@ Feature: ICE and DTLS as Meta has them
     And the PBX's answer is encrypted as offered
     And the PBX has kept the trunk's rules
 
-  @req.T31 @req.T33 @req.T35
+  @req.T29 @req.T31 @req.T35
   Scenario: ICE and DTLS are done in time, and both sides hear each other
     When the customer calls the support number
     Then the call is answered

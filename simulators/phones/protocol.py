@@ -11,6 +11,9 @@ from enum import StrEnum
 
 from harness.messages import Command, Event
 
+ICE_DONE = "Negotiation Success"
+"""pjnath's words for it, in the reply to MediaSecurity."""
+
 
 class Codec(StrEnum):
     """Codecs a trunk may carry, by their RTP encoding names (in lower case)."""

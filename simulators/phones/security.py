@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from simulators.phones.protocol import ICE_DONE
+
 _ICE = re.compile(r"^\s*ICE role: [^,]*, state: ([^,\n]+)", re.MULTILINE)
 _SRTP = re.compile(r"^\s*SRTP status: (.*?)\s*Crypto-suite: ?(\S*)", re.MULTILINE)
-_ICE_DONE = "Negotiation Success"
 _SRTP_DONE = "Active"
 
 
@@ -22,7 +23,7 @@ class Security:
     @property
     def done(self) -> bool:
         """Whether media can flow, and is encrypted."""
-        return bool(self.suite) and self.ice in ("", _ICE_DONE)
+        return bool(self.suite) and self.ice in ("", ICE_DONE)
 
     def __str__(self) -> str:
         ice = f"ICE: {self.ice}" if self.ice else "no ICE"

@@ -19,7 +19,11 @@ SIDE_BY_SIDE = 3
 
 BREAKS = {
     "address-in-request-uri": "T12",
+    "dtls-passive": "T31",
+    "dtls-verifies-certificate": "T31",
     "from-domain-is-address": "T09",
+    "greeting-before-media": "T48",
+    "ice-off": "T29",
     "packets-of-60-ms": "T37",
     "pstn-forward": "T63",
     "record-route-rewritten": "T20",

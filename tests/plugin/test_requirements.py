@@ -18,7 +18,7 @@ from trunkproof.docs_requirements import DOCUMENT, deciding_scenarios, requireme
 from trunkproof.plugin.requirement_tags import requirements_of, unknown_requirements
 
 CATALOGUE = load_catalogue()
-COMING = {"meta-dtls", "ice", "dtls"}
+COMING: set[str] = set()
 """Profiles and rules that the trunk is yet to get."""
 TORTURE_MESSAGES = 49
 KINDS = {
