@@ -68,7 +68,6 @@ def assert_passed_but_for(run: Finished, not_run: str) -> None:
 
 def test_metas_trunk_over_tls_and_srtp(tmp_path: Path) -> None:
     run = run_trunkproof(tmp_path, "--profile", "meta-sdes", "-n", "2", feature=FEATURES / "trunk_conformance")
-    assert run.summary is not None, run.output
     assert_passed_but_for(run, "the trunk's profile 'meta-sdes' has no DTLS")
     assert run.code == 0
 
