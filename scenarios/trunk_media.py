@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from time import monotonic
 
-from harness.errors import NO_STALL, Inconclusive, KnownDeviation
+from harness.errors import NO_STALL, Inconclusive, KnownDeviation, NotRun
 from harness.messages import Event
 from harness.process import AwaitExpired, SimulatorRefused
 from scenarios.business_calls import RING_S
@@ -51,7 +51,10 @@ def watch(scene: Scene, customer: Customer) -> None:
 
 
 def business_sends_first(scene: Scene, customer: Customer) -> None:
-    """Nothing comes from the customer's side before the PBX has sent, and the app does not wait for long."""
+    """Nothing comes from the customer's side before the PBX has sent, and the app does not wait for long. Raises NotRun
+    for DTLS, which needs both sides."""
+    if scene.testbed.profile.media.encryption == "dtls":
+        raise NotRun("with DTLS the customer's side answers the handshake before anybody can send")
     customer.relay_media((HeldBack(way=MediaWay.TO_PBX),))
     customer.switch_off()
     customer.switch_on(silence_limit_s=limits_s(scene))

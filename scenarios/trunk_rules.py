@@ -64,6 +64,13 @@ _SECURE_ANSWERS = {"sdes": (" RTP/SAVP ", "a=crypto:"), "dtls": (" UDP/TLS/RTP/S
 """What an encrypted answer has in its m= line and in the lines below."""
 
 
+def require_sdes(scene: Scene) -> None:
+    """Raises NotRun when the trunk's keys do not come in the SDP (RFC 4568)."""
+    profile = scene.testbed.profile
+    if profile.media.encryption != "sdes":
+        raise NotRun(f"the trunk's profile {profile.name!r} has no keys in the SDP")
+
+
 def require_dtls(scene: Scene) -> None:
     """Raises NotRun when the trunk's keys do not come from DTLS."""
     profile = scene.testbed.profile

@@ -30,6 +30,7 @@ from scenarios.trunk_rules import (
     require_dtls,
     require_encryption,
     require_proxies,
+    require_sdes,
     require_tls,
     rung_once,
     takes_credentials,
@@ -55,6 +56,12 @@ def trunk_records_a_route(scene: Scene) -> None:
 def media_are_encrypted(scene: Scene) -> None:
     """Not run on a trunk without SRTP."""
     require_encryption(scene)
+
+
+@given("the trunk's keys are in the SDP")
+def keys_in_the_sdp(scene: Scene) -> None:
+    """Not run on a trunk without SRTP, or whose keys come from DTLS."""
+    require_sdes(scene)
 
 
 @given("the trunk has ICE and DTLS")

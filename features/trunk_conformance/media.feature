@@ -78,7 +78,7 @@ Feature: Media at the trunk
 
   @req.T43
   Scenario: The PBX keeps to the first of several keys
-    Given the trunk's media are encrypted
+    Given the trunk's keys are in the SDP
     And the trunk offers further keys
     And the support line is open with 1 agent ready
     And a customer
@@ -89,7 +89,7 @@ Feature: Media at the trunk
 
   @req.T43
   Scenario: The PBX refuses SRTP without a key
-    Given the trunk's media are encrypted
+    Given the trunk's keys are in the SDP
     And the trunk offers SRTP without a key
     And the support line is open with 1 agent ready
     And a customer
