@@ -15,14 +15,15 @@ help:
 run: bootstrap
 	@.venv/bin/trunkproof run $(or $(ARGS),-n 6)
 
-# All always run, so that one look shows everything that is wrong. pytest comes last: its closing
-# line then ends the output.
+# All always run, so that one look shows everything that is wrong. Whole runs come last and have the machine to
+# themselves: they place calls in real time, several side by side.
 test: bootstrap-test
 	@failed=0; \
 	$(PY) -m ruff check . || failed=1; \
 	$(PY) -m mypy || failed=1; \
 	.venv/bin/lint-imports || failed=1; \
-	$(PY) -m pytest tests $(ARGS) || failed=1; \
+	$(PY) -m pytest tests --ignore=tests/live -n 2 --dist=loadgroup $(ARGS) || failed=1; \
+	$(PY) -m pytest tests/live $(ARGS) || failed=1; \
 	exit $$failed
 
 bench: bootstrap

@@ -1,0 +1,33 @@
+"""Which tests one worker takes as a whole when they run side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+SHARED_ADDRESSES = {
+    "backend": "backend",
+    "bootstrap": "bootstrap",
+    "independent": "pbx",
+    "pbx": "pbx",
+    "phones": "phones",
+    "pstn": "pbx",
+    "recorder": "recorder",
+    "trunk": "trunk",
+    "whatsapp": "whatsapp",
+    "whatsapp_faces": "whatsapp_faces",
+}
+"""Directories whose tests have loopback addresses of their own, and the group in which nobody else has these."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
+    """Before xdist looks for groups: tests of one file, or of one set of addresses, stay together."""
+    for item in items:
+        place = item.path.relative_to(HERE)
+        group = SHARED_ADDRESSES.get(place.parts[0], str(place))
+        item.add_marker(pytest.mark.xdist_group(group))
+    return (yield)
