@@ -10,6 +10,7 @@ from harness.errors import HarnessMisuse, Inconclusive, PbxFault
 from harness.trace import SipTraceEntry
 from scenarios import business_calls, checks
 from scenarios.business_calls import call_is_refused, final_answers, no_further_try, pbx_is_told_code
+from simulators.trunk.profile import load_profile
 from simulators.whatsapp.refusals import Refusal
 from tests.scenarios.stand_ins import FakeClock, small_target
 
@@ -43,7 +44,7 @@ def scene(*messages: SipTraceEntry) -> SimpleNamespace:
         return [m for m in messages if m.first_line.startswith("INVITE") and m.source == source]
 
     return SimpleNamespace(
-        testbed=SimpleNamespace(target=small_target(), trunk_address="127.0.0.20"),
+        testbed=SimpleNamespace(target=small_target(), trunk_address="127.0.0.20", profile=load_profile("8x8")),
         trunk_messages=lambda: list(messages),
         trunk_invites=invites,
         fault=lambda reason, stall_s=0.0: PbxFault(reason, stall_s=stall_s),
