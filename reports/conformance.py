@@ -21,7 +21,7 @@ SCHEMA_VERSION = "1"
 
 
 class Standing(StrEnum):
-    """What is known of a requirement on a profile."""
+    """What is known of a requirement on a profile: a scenario's verdict, or that it does not matter there."""
 
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
@@ -30,12 +30,6 @@ class Standing(StrEnum):
     NOT_RUN = "not_run"
 
 
-_OF_VERDICT = {
-    Verdict.FAIL: Standing.FAIL,
-    Verdict.INCONCLUSIVE: Standing.INCONCLUSIVE,
-    Verdict.PASS: Standing.PASS,
-    Verdict.NOT_RUN: Standing.NOT_RUN,
-}
 _DECIDED = (Standing.FAIL, Standing.INCONCLUSIVE, Standing.PASS)
 """The worst first."""
 
@@ -297,7 +291,7 @@ def _decision(requirement: Requirement, scenario: Scenario, kinds: frozenset[str
     mine = [fault for fault in record.faults if _is_one(fault, requirement.breaks)]
     if not mine and requirement.id not in record.requirements:
         return None
-    standing, reason = _OF_VERDICT[record.verdict], record.reason
+    standing, reason = Standing(record.verdict.value), record.reason
     if record.deviates:
         standing = Standing.FAIL
     if standing is Standing.FAIL and not mine and any(_is_one(fault, kinds) for fault in record.faults):

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from harness.sip.message import CHALLENGES
 from harness.trace import SipTraceEntry
 from reports.visible import one_line
 
@@ -22,7 +23,6 @@ _COMPACT = {"call-id": "i", "via": "v", "from": "f", "to": "t", "content-type": 
 # RFC 3551 section 6: payload types that need no rtpmap.
 _STATIC_PAYLOADS = {"0": "PCMU", "3": "GSM", "4": "G723", "8": "PCMA", "9": "G722", "18": "G729"}
 _CODEC_NAMES = {"opus": "Opus"}
-_CHALLENGES = frozenset({401, 407})
 _CODECS_SHOWN = 2
 _STATUS_LINE_READ = 400
 
@@ -54,7 +54,7 @@ class SipView:
             return "odd"
         if not self.status:
             return "request"
-        if self.status in _CHALLENGES:
+        if self.status in CHALLENGES:
             return "challenge"
         return ("odd", "provisional", "success", "challenge", "refusal", "refusal", "refusal")[
             min(self.status // 100, 6)

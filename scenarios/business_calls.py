@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from harness.errors import NO_STALL, HarnessMisuse, Inconclusive
+from harness.sip.message import CHALLENGES
 from harness.trace import SipTraceEntry
 from scenarios.agent import Agent
 from scenarios.checks import eventually, hear_each_other
@@ -15,7 +16,6 @@ from scenarios.scene import Scene
 from simulators.phones.protocol import CallEnded
 from simulators.whatsapp.refusals import ANSWERS, Refusal
 
-CHALLENGES = frozenset({401, 407})
 RING_S = 5.0
 """How long the PBX may take to call the trunk after an agent has dialled, and the customer's phone to ring, in s."""
 QUIET_S = 1.5
@@ -91,11 +91,19 @@ def app_gives_up(scene: Scene, customer: Customer) -> None:
 
 
 def silence_limit_s(scene: Scene) -> float:
-    """After how long without media the app gives up in a scenario, in s: the published time, made shorter."""
-    at_start_s, _ = scene.whatsapp.silence_limits_s
+    """After how long without media from the start the app gives up in a scenario, in s. Raises HarnessMisuse."""
+    at_start_s, _ = silence_limits_s(scene)
     if not at_start_s:
         raise HarnessMisuse("the platform's rule silence_at_start is switched off, and the scenario is about it")
-    return at_start_s / scene.testbed.target.platform.media_timers
+    return at_start_s
+
+
+def silence_limits_s(scene: Scene) -> tuple[float, float]:
+    """After how long without media the app gives up, from the start and later, in s: the published times, made
+    shorter as the target's ``media_timers`` says; 0: never."""
+    at_start_s, later_s = scene.whatsapp.silence_limits_s
+    timers = scene.testbed.target.platform.media_timers
+    return at_start_s / timers, later_s / timers
 
 
 # What the PBX is told

@@ -12,20 +12,17 @@ from harness.audio.prompt import PromptReference
 from harness.audio.succession import HeardWord, WordListener
 from harness.errors import Inconclusive, NotRun
 from harness.evidence import Mark
-from harness.process import SimulatorRefused
 from harness.target import Purpose
 from harness.trace import SipTraceEntry
 from scenarios.checks import POLL_S
 from scenarios.customer import OWN_LEG_S, Customer
 from scenarios.prompts import DIGITS, load_reference
 from scenarios.scene import Scene
+from scenarios.trunk_calls import relayed, trunk_call
 from simulators.trunk.protocol import (
-    CallStarted,
-    CountMedia,
     DurationsRecounted,
     EndsAdded,
     EndsLost,
-    MediaRelayed,
     MediaRule,
     MediaWay,
     WayCounts,
@@ -69,7 +66,7 @@ def takes_keys_as(scene: Scene, customer: Customer, payload_type: int, clock_hz:
     """The PBX's answer takes keys as they were offered: by that payload type. Raises PbxFault, Inconclusive; NotRun
     when the trunk offers others, too, and the PBX takes one of those."""
     customer.answered(scene.testbed.target.deadlines.answer_s)
-    call_id = _trunk_call(scene, customer).pbx_call_id
+    call_id = trunk_call(scene, customer).pbx_call_id
     offer = _sdp_of(scene, call_id, "INVITE ")
     answer = _sdp_of(scene, call_id, "SIP/2.0 200 ")
     offered, answered = event_formats(offer), event_formats(answer)
@@ -126,13 +123,13 @@ def understood(scene: Scene, customer: Customer, digits: str) -> None:
 def sent_as_pressed(scene: Scene, customer: Customer) -> WayCounts:
     """What the PBX was sent of the customer's keys. Raises Inconclusive when the keys did not come as pressed, or a
     rule for the ends of presses had nothing to do."""
-    call = _trunk_call(scene, customer).call
+    call = trunk_call(scene, customer).call
     deadline = max(customer.pressing_until, monotonic()) + OWN_LEG_S
-    counts = _to_pbx(scene, call)
+    counts = relayed(scene, call, TO_PBX)
     while counts.digits != customer.pressed and monotonic() < deadline:
         # No event tells of a packet, only the counts do.
         sleep(POLL_S)
-        counts = _to_pbx(scene, call)
+        counts = relayed(scene, call, TO_PBX)
     if counts.digits != customer.pressed:
         raise Inconclusive(
             f"{customer.label}'s phone was told to press {customer.pressed}, the trunk saw {counts.digits or 'nothing'}"
@@ -148,18 +145,6 @@ def ends_were_lost(scene: Scene, customer: Customer) -> None:
     scene.note(_in_words(sent_as_pressed(scene, customer)))
 
 
-def _to_pbx(scene: Scene, call: str) -> WayCounts:
-    """Counts of the call's packets to the PBX, as of now or of its end."""
-    try:
-        ways: tuple[WayCounts, ...] = scene.testbed.trunk.call(CountMedia(call=call))
-    except SimulatorRefused as refused:
-        over = [e for e in scene.trunk_events() if isinstance(e, MediaRelayed) and e.call == call]
-        if not over:
-            raise Inconclusive(f"the keys' packets cannot be counted: {refused}") from None
-        ways = over[-1].ways
-    return next(counts for counts in ways if counts.way is TO_PBX)
-
-
 def _in_words(counts: WayCounts) -> str:
     changed = ", ".join(
         f"{_ACTIONS[type(one.rule)]} {one.packets} end packets" for one in counts.rules if type(one.rule) in _ACTIONS
@@ -168,13 +153,6 @@ def _in_words(counts: WayCounts) -> str:
 
 
 _ACTIONS: dict[type[MediaRule], str] = {EndsLost: "dropped", EndsAdded: "added"}
-
-
-def _trunk_call(scene: Scene, customer: Customer) -> CallStarted:
-    started = [e for e in scene.trunk_events() if isinstance(e, CallStarted) and e.customer == customer.identity.number]
-    if not started:
-        raise Inconclusive(f"the trunk saw no call of {customer.label}")
-    return started[-1]
 
 
 def _sdp_of(scene: Scene, call_id: str, first_line: str) -> str:

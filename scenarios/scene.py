@@ -29,6 +29,7 @@ from scenarios.situation import last_messages
 from scenarios.supervisor import Supervisor, lease_supervisor
 from scenarios.support_line import SupportLine, lease_line
 from scenarios.testbed import Testbed
+from scenarios.trunk_calls import trunk_call
 from scenarios.whatsapp import WhatsApp
 from simulators.pbx.starved import read_stalls
 from simulators.phones.protocol import CallEnded, CallIncoming, CallProgress, Codec, HangUp, MediaActive
@@ -453,14 +454,10 @@ class Scene:
 
     def trunk_call_finished(self, customer: Customer, within_s: float) -> CallFinished:
         """The end of a customer's latest call as the trunk saw it on both legs. Raises PbxFault."""
-        started = [
-            e for e in self.trunk_events() if isinstance(e, CallStarted) and e.customer == customer.identity.number
-        ]
-        if not started:
-            raise Inconclusive(f"the trunk saw no call of {customer.label}")
+        call = trunk_call(self, customer).call
         try:
             return self.testbed.trunk.wait_for(
-                CallFinished, partial(_is_of, started[-1].call), timeout_s=within_s, since=self._trunk_mark
+                CallFinished, partial(_is_of, call), timeout_s=within_s, since=self._trunk_mark
             )
         except AwaitExpired:
             raise self.fault(f"the PBX's leg of {customer.label}'s call was still up after {within_s:g} s") from None

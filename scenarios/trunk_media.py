@@ -8,22 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from time import monotonic
 
-from harness.errors import NO_STALL, Inconclusive, KnownDeviation, NotRun
+from harness.errors import NO_STALL, NotRun
 from harness.messages import Event
-from harness.process import AwaitExpired, SimulatorRefused
-from scenarios.business_calls import RING_S
+from harness.process import AwaitExpired
+from scenarios.business_calls import RING_S, silence_limits_s
 from scenarios.checks import eventually
 from scenarios.customer import Customer
+from scenarios.deviations import tell_if_declared
 from scenarios.scene import Scene
+from scenarios.trunk_calls import relayed, trunk_call
 from simulators.phones.protocol import CallEnded
 from simulators.trunk.protocol import (
-    CallStarted,
-    CountMedia,
     HeldBack,
     Leg,
     LegChanged,
     LegPhase,
-    MediaRelayed,
     MediaWay,
     PacketsLost,
     WayCounts,
@@ -34,14 +33,6 @@ FEW_TURNS = 8
 """Where one source follows another a packet of the first may come late: that is no second stream."""
 ONE_SOURCE = "T38"
 """The requirement that a target's deviations name."""
-
-
-def limits_s(scene: Scene) -> tuple[float, float]:
-    """After how long without media the customer's app gives up, from the start and later, made shorter as the
-    target's ``media_timers`` says."""
-    at_start_s, later_s = scene.whatsapp.silence_limits_s
-    timers = scene.testbed.target.platform.media_timers
-    return at_start_s / timers, later_s / timers
 
 
 def watch(scene: Scene, customer: Customer) -> None:
@@ -57,7 +48,7 @@ def business_sends_first(scene: Scene, customer: Customer) -> None:
         raise NotRun("with DTLS the customer's side answers the handshake before anybody can send")
     customer.relay_media((HeldBack(way=MediaWay.TO_PBX),))
     customer.switch_off()
-    customer.switch_on(silence_limit_s=limits_s(scene))
+    customer.switch_on(silence_limit_s=silence_limits_s(scene))
 
 
 def bears_little_silence(scene: Scene, customer: Customer, *, rtcp_only: bool = False) -> None:
@@ -65,12 +56,12 @@ def bears_little_silence(scene: Scene, customer: Customer, *, rtcp_only: bool = 
     rules = (PacketsLost(way=MediaWay.TO_CUSTOMER, percent=ALL),) if rtcp_only else ()
     customer.relay_media(rules)
     customer.switch_off()
-    customer.switch_on(silence_limit_s=limits_s(scene))
+    customer.switch_on(silence_limit_s=silence_limits_s(scene))
 
 
 def stays_up(scene: Scene, customer: Customer) -> None:
     """The call is still up after a time in which the app would have given up, had nothing come. Raises PbxFault."""
-    limit_s = max(limits_s(scene))
+    limit_s = max(silence_limits_s(scene))
     watched_s = limit_s * 1.5
     try:
         ended = scene.testbed.customers.wait_for(
@@ -94,7 +85,7 @@ def pbx_has_sent_first(scene: Scene, customer: Customer) -> None:
     def begun() -> WayCounts:
         return _way(scene, customer, MediaWay.TO_CUSTOMER)
 
-    limit_s, _ = limits_s(scene)
+    limit_s, _ = silence_limits_s(scene)
     counts = eventually(begun, lambda way: bool(way.first_at), limit_s + RING_S)
     if not counts.first_at:
         raise scene.fault(
@@ -125,9 +116,7 @@ def one_source(scene: Scene, customer: Customer) -> None:
     sources = dict.fromkeys(_sent_by_pbx(scene, customer).sources)
     if len(sources) > 1:
         why = f"the PBX went on under another source, {len(sources)} in one call (SSRC {_shown(sources)})"
-        declared = scene.testbed.target.deviations.get(ONE_SOURCE)
-        if declared is not None:
-            raise KnownDeviation(f"a known deviation of the PBX ({declared}): {why}")
+        tell_if_declared(scene, ONE_SOURCE, why)
         raise scene.fault(f"{why}: Meta asks for one", stall_s=NO_STALL)
 
 
@@ -156,29 +145,13 @@ def silent_before_answer(scene: Scene, customer: Customer) -> None:
     scene.note("no packet came before the answer")
 
 
-def _call(scene: Scene, customer: Customer) -> CallStarted:
-    started = [e for e in scene.trunk_events() if isinstance(e, CallStarted) and e.customer == customer.identity.number]
-    if not started:
-        raise Inconclusive(f"the trunk saw no call of {customer.label}")
-    return started[-1]
-
-
 def _way(scene: Scene, customer: Customer, way: MediaWay) -> WayCounts:
-    """One way of the customer's call as of now, or of its end."""
-    call = _call(scene, customer).call
-    try:
-        ways: tuple[WayCounts, ...] = scene.testbed.trunk.call(CountMedia(call=call))
-    except SimulatorRefused as refused:
-        over = [e for e in scene.trunk_events() if isinstance(e, MediaRelayed) and e.call == call]
-        if not over:
-            raise Inconclusive(f"the call's packets were not counted: {refused}") from None
-        ways = over[-1].ways
-    return next(counts for counts in ways if counts.way is way)
+    return relayed(scene, trunk_call(scene, customer).call, way)
 
 
 def _reached(scene: Scene, customer: Customer, phase: LegPhase) -> float:
     """When the PBX's leg reached a phase (CLOCK_MONOTONIC, s). Raises PbxFault when it has not."""
-    call = _call(scene, customer).call
+    call = trunk_call(scene, customer).call
 
     def is_it(event: Event) -> bool:
         return isinstance(event, LegChanged) and (event.call, event.leg, event.phase) == (call, Leg.PBX, phase)

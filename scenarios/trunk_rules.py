@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from harness.errors import NO_STALL, Inconclusive, NotRun, PbxFault
-from harness.sip.message import SipMessage, parse
+from harness.sip.message import CHALLENGES, SipMessage, parse
 from harness.trace import SipTraceEntry, decode_octets, read_trace
-from scenarios.business_calls import CHALLENGES, RING_S
+from scenarios.business_calls import RING_S
 from scenarios.checks import eventually
 from scenarios.customer import Customer
 from scenarios.scene import Scene
@@ -93,14 +93,21 @@ def answer_is_encrypted(scene: Scene) -> None:
 
 def came_over_tls(scene: Scene, method: str) -> None:
     """A request of the PBX came to the trunk, over a TLS connection that the PBX opened. Raises PbxFault."""
-    pbx = scene.testbed.target.pbx
-    requests = [m for m in scene.trunk_messages() if m.first_line.startswith(f"{method} ") and m.transport == "tls"]
-    ours = [m for m in requests if m.source.rpartition(":")[0] == pbx.host]
+    ours = [m for m in _requests_of_the_pbx(scene, method) if m.transport == "tls"]
     if not ours:
         raise scene.fault(f"no {method} of the PBX came over TLS")
-    port = ours[-1].source.rpartition(":")[2]
-    whose = "its own connection" if port != str(pbx.port) else "the trunk's connection"
+    whose = "its own connection" if _opened_by_pbx(scene, ours[-1]) else "the trunk's connection"
     scene.note(f"{method} came over {whose}")
+
+
+def _requests_of_the_pbx(scene: Scene, method: str) -> list[SipTraceEntry]:
+    pbx = scene.testbed.target.pbx.host
+    return [m for m in scene.trunk_messages() if m.first_line.startswith(f"{method} ") and _host(m.source) == pbx]
+
+
+def _opened_by_pbx(scene: Scene, message: SipTraceEntry) -> bool:
+    """Whether the connection by which it came is the PBX's own: the trunk's lead to the port where it listens."""
+    return message.source.rpartition(":")[2] != str(scene.testbed.target.pbx.port)
 
 
 def messages_of_the_pbx(scene: Scene) -> list[SipMessage]:
@@ -178,11 +185,10 @@ def drop_connections(scene: Scene) -> None:
 
 def bye_over_own_connection(scene: Scene) -> None:
     """The PBX's BYE came over a connection that it opened. Raises PbxFault."""
-    pbx = scene.testbed.target.pbx
-    ours = [m for m in scene.trunk_messages() if m.first_line.startswith("BYE ") and _host(m.source) == pbx.host]
+    ours = _requests_of_the_pbx(scene, "BYE")
     if not ours:
         raise scene.fault("no BYE of the PBX came: at WhatsApp the call stays up")
-    if ours[-1].source.rpartition(":")[2] == str(pbx.port):
+    if not _opened_by_pbx(scene, ours[-1]):
         raise Inconclusive("the PBX's BYE came over a connection of the trunk's")
     scene.note(f"BYE came from {ours[-1].source}")
 

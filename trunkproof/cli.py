@@ -19,10 +19,10 @@ from rich.table import Table
 
 from harness.errors import HarnessMisuse, TrunkproofError
 from harness.target import load_target
-from simulators.pbx.asterisk.twins import find_twin, list_twins
+from simulators.pbx.asterisk.twins import list_twins
 from trunkproof import conformance_command, platform_command, trunk_command
 from trunkproof.own_network import enter_if_needed
-from trunkproof.plugin.live_run import target_names
+from trunkproof.plugin.live_run import profile_name, target_names
 
 app = typer.Typer(
     name="trunkproof",
@@ -67,7 +67,7 @@ def run(
         _print_twins()
         return
     _check_selection(context.args)
-    profile = profile or (find_twin(twin).profile if twin else "")
+    profile = profile_name(profile, twin)
     targets = target_names(target or [], twin)
     enter_if_needed(targets, profile, provider)
     count = _workers_possible(targets, workers)

@@ -31,6 +31,9 @@ COMPACT_NAMES = {
 MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 """Without these a message cannot be answered nor matched (RFC 3261 section 8.1.1)."""
 
+CHALLENGES = frozenset({401, 407})
+"""Responses that ask for credentials (RFC 3261 section 22)."""
+
 SINGLE = ("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length")
 """With two of these nobody knows which one counts (RFC 3261 section 7.3.1)."""
 

@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
-from harness.errors import NO_STALL, HarnessMisuse, KnownDeviation
+from harness.errors import NO_STALL, HarnessMisuse
 from harness.messages import Event
 from harness.process import AwaitExpired, SimulatorRefused
 from harness.sip.message import SipMessage
+from scenarios.deviations import tell_if_declared
 from scenarios.scene import Scene
 from scenarios.torture.judgement import Finding, Rating, Reaction, final, judge
 from scenarios.torture.messages import REQUIREMENT, TortureMessage, torture_message, torture_messages, with_own_branch
@@ -75,13 +76,13 @@ def answers_as_expected(scene: Scene) -> None:
     """The PBX did what RFC 4475 says it should. Raises PbxFault, KnownDeviation for one that the target declares."""
     trial = _trial(scene)
     message, finding = trial.message, trial.finding
-    declared = scene.testbed.target.deviations.get(message.requirement)
     if finding.rating is Rating.KEPT:
+        declared = scene.testbed.target.deviations.get(message.requirement)
         if declared is not None:
             scene.note(f"the target declares a deviation that was not seen: {declared}")
         return
-    if declared is not None and finding.rating is Rating.DEVIATION:
-        raise KnownDeviation(f"a known deviation of the PBX ({declared}): {finding.text}")
+    if finding.rating is Rating.DEVIATION:
+        tell_if_declared(scene, message.requirement, finding.text)
     raise scene.fault(f"the PBX got the torture message {message.name}: {finding.text}", stall_s=QUIET_S)
 
 

@@ -332,7 +332,7 @@ def for_trunk(target: Target, *, transport: str, media_encryption: str, ice: boo
     """The target set up for a trunk that speaks so; of UDP and TCP the target's own choice stays. With ICE its
     addresses are in the network that a run makes for it. Raises HarnessMisuse where they cannot."""
     tls = transport == "tls"
-    has = (target.pbx.transport == "tls", target.pbx.media_encryption, target.pbx.ice)
+    has = (uses_tls(target), target.pbx.media_encryption, target.pbx.ice)
     if has == (tls, media_encryption, ice):
         return target
     if ice:

@@ -27,6 +27,7 @@ def sip_port(target: Target) -> int:
 
 
 def uses_tls(target: Target) -> bool:
+    """Whether the trunk speaks TLS with it."""
     return target.pbx.transport == "tls"
 
 

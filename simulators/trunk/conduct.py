@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.sip.message import SipMessage
+from harness.sip.message import CHALLENGES, SipMessage
 from harness.trace import decode_octets
 from simulators.trunk.digest import parse_parameters
 from simulators.trunk.keying import dtls_fault, ice_fault
@@ -18,8 +18,6 @@ from simulators.trunk.sdp import encodings, sections
 REMEMBERED = 4096
 AFTER_REFUSAL_S = 1.0
 """A BYE so soon after a refused re-INVITE is because of it."""
-
-CHALLENGES = frozenset({401, 407})
 
 _CRYPTO = re.compile(r"^a=crypto:(\d+)\s+(\S+)")
 _MAX_PTIME = re.compile(r"^a=maxptime:(\d+)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from itertools import count
@@ -13,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from bootstrap import second_opinion
 from harness.certificates import make_authority
 from harness.process import Simulator
 from simulators.trunk.profile import BUILT_IN
 from simulators.trunk.protocol import CallStarted, CustomerOnline, OpenCalls, TrunkConfig, WhereCustomersCall
 from tests.independent.sipp import Place, Sipp
+from tests.independent.tshark import require_second_opinion
+from tests.ports import free_port
 
 CUSTOMER, BUSINESS = "+34600111222", "+442079460100"
 TRUNK, PBX, PHONE = "127.0.13.20", "127.0.13.10", "127.0.13.30"
@@ -33,14 +33,6 @@ BASE = {
     "challenged": False,
     "talks_ms": 0,
 }
-
-
-def free_port(host: str) -> int:
-    """A port of ``host`` that is free for UDP and TCP."""
-    with socket.create_server((host, 0)) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        port = tcp.getsockname()[1]
-        udp.bind((host, port))
-        return int(port)
 
 
 @dataclass
@@ -115,9 +107,7 @@ def _of(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session", autouse=True)
 def second_opinions() -> None:
-    reason = second_opinion.why_not()
-    if second_opinion.tree() is None and reason is not None:
-        pytest.skip(f"no SIPp and no tshark: this machine {reason}")
+    require_second_opinion()
 
 
 def make_between(directory: Path, transport: str) -> Between:

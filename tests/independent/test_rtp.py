@@ -40,8 +40,9 @@ from simulators.trunk.protocol import (
     WayCounts,
     WhereCustomersCall,
 )
-from tests.independent.conftest import BUSINESS, CUSTOMER, free_port
+from tests.independent.conftest import BUSINESS, CUSTOMER
 from tests.independent.tshark import RtpStream, rtp_streams
+from tests.ports import free_port
 
 TRUNK, PBX, PHONE = "127.0.14.20", "127.0.14.10", "127.0.14.30"
 PERCENT = 5

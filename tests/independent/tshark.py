@@ -36,11 +36,16 @@ class RtpStream:
     max_jitter_ms: float
 
 
-def tshark(*arguments: str, program: str = "tshark") -> str:
-    """Run tshark to its end; what it printed. Skips the test where there is none."""
+def require_second_opinion() -> None:
+    """Skips the test on a machine for which there are no SIPp and no tshark."""
     reason = second_opinion.why_not()
     if second_opinion.tree() is None and reason is not None:
-        pytest.skip(f"no tshark: this machine {reason}")
+        pytest.skip(f"no SIPp and no tshark: this machine {reason}")
+
+
+def tshark(*arguments: str, program: str = "tshark") -> str:
+    """Run tshark to its end; what it printed. Skips the test where there is none."""
+    require_second_opinion()
     started = second_opinion.program(program)
     done = subprocess.run(
         [*started.argv, *arguments],

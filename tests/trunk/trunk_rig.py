@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,18 +21,11 @@ from simulators.trunk.protocol import (
     TrunkConfig,
     WhereCustomersCall,
 )
+from tests.ports import free_port
 
 CUSTOMER = "+34600111222"
 BUSINESS = "+442079460100"
 TRUNK, PBX, PHONE = "127.0.12.20", "127.0.12.10", "127.0.12.30"
-
-
-def free_port() -> int:
-    """A port of the trunk's address that is free for UDP and TCP."""
-    with socket.create_server((TRUNK, 0)) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        port = tcp.getsockname()[1]
-        udp.bind((TRUNK, port))
-        return int(port)
 
 
 @dataclass
@@ -77,7 +69,7 @@ class RigMaker:
         """A rig whose profile is 8x8's with ``changes``: lines ``table.key = value``. ``pbx`` is another peer."""
         pbx = pbx or (TcpPeer(PBX) if tcp else SipPeer(PBX))
         phone = SipPeer(PHONE)
-        port = free_port()
+        port = free_port(TRUNK)
         profile = self._directory / f"profile-{port}.toml"
         profile.write_text(changed(changes) + rules, encoding="utf-8")
         if "profile" in config:

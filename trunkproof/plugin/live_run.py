@@ -84,8 +84,7 @@ class LiveRun:
     def of(cls, config: pytest.Config) -> LiveRun:
         """The run that the session's options describe."""
         options = config.option
-        twin_profile = find_twin(options.twin).profile if options.twin else ""
-        profile = options.profile or twin_profile
+        profile = profile_name(options.profile, options.twin)
         targets = target_names(options.target, options.twin)
         if options.run_dir:
             directory = Path(options.run_dir).resolve()
@@ -194,12 +193,13 @@ class LiveRun:
             self._blame = (Verdict.INCONCLUSIVE, Blame.USER)
         self._note_shortfalls()
         self._write_run_record()
+        secrets = self._secrets()
         for worker in self.directory.glob("work/*/"):
-            mask_work_files(worker, self._secrets())
-        written = reports.write(self.directory, secrets=self._secrets())
+            mask_work_files(worker, secrets)
+        written = reports.write(self.directory, secrets=secrets)
         self._point_latest()
         shutil.rmtree(self.directory / ".leases", ignore_errors=True)
-        self.progress.report(self.directory, self._secrets())
+        self.progress.report(self.directory, secrets)
         return written.exit_code
 
     def _secrets(self) -> list[str]:
@@ -286,6 +286,11 @@ def target_names(named: list[str], twin: str) -> list[str]:
     if named:
         return list(dict.fromkeys(named))
     return [find_twin(twin).target] if twin else [name for name in REFERENCE if find_target(name).is_file()]
+
+
+def profile_name(named: str, twin: str) -> str:
+    """The trunk profile of a run: the one named, else a twin's own; empty: what each target says."""
+    return named or (find_twin(twin).profile if twin else "")
 
 
 def _listed(names: Iterable[str]) -> str:
