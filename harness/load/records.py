@@ -104,7 +104,7 @@ class CallRecord:
     first_response_s: float | None = None
     """INVITE to the first response, 100 included."""
     srd_s: float | None = None
-    """Session request delay (RFC 6076 section 4.3): to the first 180 or 183, or 200; to the refusal of a refused one."""
+    """Session request delay (RFC 6076 section 4.3): to the first 180, 183 or 200; of a refused one to the refusal."""
     answer_s: float | None = None
     """INVITE to 200."""
     code: int = 0
