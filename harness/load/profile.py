@@ -15,6 +15,7 @@ Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Share = Annotated[float, Field(gt=0)]
 Seconds = Annotated[float, Field(ge=0)]
 Rate = Annotated[float, Field(ge=0)]
+LightCodecs = Annotated[tuple[Literal["opus", "pcmu", "pcma"], ...], Field(min_length=1)]
 
 
 class Spread(Section):
@@ -144,9 +145,9 @@ class LoadAgents(Section):
 class MediaSection(Section):
     """``[media]``: what is said."""
 
-    codecs: Annotated[list[Literal["opus", "pcmu", "pcma"]], Field(min_length=1)] = ["opus"]
+    codecs: LightCodecs = ("opus",)
     """What customers' phones offer, in order of preference."""
-    agent_codecs: Annotated[list[Literal["opus", "pcmu", "pcma"]], Field(min_length=1)] = ["opus", "pcmu", "pcma"]
+    agent_codecs: LightCodecs = ("opus", "pcmu", "pcma")
     """What agents' phones take."""
     jitter_buffer_ms: Annotated[int, Field(ge=20, le=1000)] = 60
     """Depth of the jitter buffer after which loss is counted."""
