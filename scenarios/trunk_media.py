@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from time import monotonic
 
 from harness.errors import NO_STALL, NotRun
-from harness.messages import Event
 from harness.process import AwaitExpired
 from scenarios.business_calls import RING_S, silence_limits_s
 from scenarios.checks import eventually
@@ -31,6 +30,8 @@ from simulators.trunk.protocol import (
 ALL = 100
 FEW_TURNS = 8
 """Where one source follows another a packet of the first may come late: that is no second stream."""
+TOLD_S = 2.0
+"""How long the trunk may take to tell what it has seen, in s."""
 ONE_SOURCE = "T38"
 """The requirement that a target's deviations name."""
 
@@ -150,16 +151,19 @@ def _way(scene: Scene, customer: Customer, way: MediaWay) -> WayCounts:
 
 
 def _reached(scene: Scene, customer: Customer, phase: LegPhase) -> float:
-    """When the PBX's leg reached a phase (CLOCK_MONOTONIC, s). Raises PbxFault when it has not."""
+    """When the PBX's leg reached a phase (CLOCK_MONOTONIC, s). Raises PbxFault when it has not.
+
+    What the customer's phone tells may be here before what the trunk tells: they are two processes.
+    """
     call = trunk_call(scene, customer).call
 
-    def is_it(event: Event) -> bool:
-        return isinstance(event, LegChanged) and (event.call, event.leg, event.phase) == (call, Leg.PBX, phase)
+    def is_it(event: LegChanged) -> bool:
+        return (event.call, event.leg, event.phase) == (call, Leg.PBX, phase)
 
-    found = [event for event in scene.trunk_events() if is_it(event)]
-    if not found:
-        raise scene.fault(f"the PBX's leg of {customer.label}'s call is not {phase}")
-    return found[0].at
+    try:
+        return scene.testbed.trunk.wait_for(LegChanged, is_it, timeout_s=TOLD_S).at
+    except AwaitExpired:
+        raise scene.fault(f"the PBX's leg of {customer.label}'s call is not {phase}") from None
 
 
 def hang_up_at_once(scene: Scene, customer: Customer) -> None:
