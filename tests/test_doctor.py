@@ -200,6 +200,14 @@ def test_a_profile_with_tls_only_needs_a_target_with_tls():
     assert fitted(load_target("reference"), load_profile("8x8")) == load_target("reference")
 
 
+def test_a_declared_deviation_is_from_a_requirement_that_there_is():
+    declared = load_target("reference").model_copy(update={"deviations": {"RFC4475-badver": "dropped"}})
+    with pytest.raises(
+        HarnessMisuse, match=r"\[deviations\] no requirement is called 'RFC4475-badver'.*'RFC4475-badvers'"
+    ):
+        fitted(declared, load_profile("8x8"))
+
+
 def test_ice_needs_addresses_that_are_not_loopbacks():
     over_tls = external(5060)
     over_tls = over_tls.model_copy(update={"pbx": over_tls.pbx.model_copy(update={"transport": "tls"})})

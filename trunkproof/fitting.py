@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from harness.errors import HarnessMisuse
+from harness.requirements import load_catalogue
 from harness.target import Target
 from simulators.pbx import reference
 from simulators.trunk.profile import Profile
@@ -13,9 +14,10 @@ from simulators.trunk.profile import Profile
 def fitted(target: Target, profile: Profile) -> Target:
     """The target for a trunk with this profile: a reference PBX is set up for it, another must be already.
 
-    Raises HarnessMisuse for a profile that speaks TLS only and a target that does not, and for ICE at addresses where
-    there can be none.
+    Raises HarnessMisuse for a profile that speaks TLS only and a target that does not, for ICE at addresses where
+    there can be none, and for a declared deviation from what no catalogue has.
     """
+    _require_known_deviations(target)
     tls_only = profile.transport == "tls"
     if target.pbx.adapter == "external":
         if tls_only and target.pbx.transport != "tls":
@@ -42,3 +44,15 @@ def fitted(target: Target, profile: Profile) -> Target:
         ice=profile.media.ice,
         domain=profile.uris.from_host,
     )
+
+
+def _require_known_deviations(target: Target) -> None:
+    catalogue = load_catalogue()
+    for requirement in target.deviations:
+        if requirement not in catalogue:
+            near = catalogue.nearest(requirement)
+            raise HarnessMisuse(
+                f"[deviations] no requirement is called {requirement!r}",
+                where=target.name,
+                suggestion=f"did you mean {near!r}?" if near else "docs/requirements.md lists them all",
+            )

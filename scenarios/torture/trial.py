@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -14,7 +13,7 @@ from harness.sip.message import SipMessage
 from scenarios.deviations import tell_if_declared
 from scenarios.scene import Scene
 from scenarios.torture.judgement import Finding, Rating, Reaction, final, judge
-from scenarios.torture.messages import REQUIREMENT, TortureMessage, torture_message, torture_messages, with_own_branch
+from scenarios.torture.messages import TortureMessage, torture_message, with_own_branch
 from simulators.trunk.protocol import CloseLine, KeepAlive, LineClosed, OctetsAnswered, Probe, SendOctets
 
 AT_ONCE_S = 0.15
@@ -44,10 +43,9 @@ class Trial:
 def send_torture(scene: Scene, name: str) -> None:
     """Send the message from the trunk's address, and wait for the answer or for what shows that there is none.
 
-    Raises HarnessMisuse for a name that RFC 4475 does not have, and for deviations that are declared of such.
+    Raises HarnessMisuse for a name that RFC 4475 does not have.
     """
     message = torture_message(name)
-    _require_known(list(scene.testbed.target.deviations), scene.testbed.target.name)
     trunk = scene.testbed.trunk
     mark, octets = trunk.mark(), with_own_branch(message.octets)
     line: str = trunk.call(SendOctets(octets=octets))
@@ -160,16 +158,3 @@ def _within(answer: SipMessage, method: str, number: str) -> bytes:
     headers += [(name, answer.get(name)) for name in ("From", "To", "Call-ID")]
     headers.append(("CSeq", f"{number} {method}"))
     return SipMessage(f"{method} {target} SIP/2.0", headers).to_bytes()
-
-
-def _require_known(declared: list[str], target: str) -> None:
-    """Raises HarnessMisuse when a deviation is declared of a message that there is not."""
-    known = [message.requirement for message in torture_messages()]
-    for requirement in declared:
-        if requirement.startswith(REQUIREMENT) and requirement not in known:
-            near = difflib.get_close_matches(requirement, known, n=1)
-            raise HarnessMisuse(
-                f"[deviations] nothing is called {requirement!r}",
-                where=target,
-                suggestion=f"did you mean {near[0]!r}?" if near else "RFC 4475's messages are known by name",
-            )
