@@ -48,7 +48,7 @@ def headline(run: Run) -> str:
             return f"Not ready: {_first_error(run.record)}{where}"
         return f"Not ready: {counts[Verdict.FAIL]} of {_scenarios(total)} failed{where}"
     if verdict is Verdict.PASS:
-        return f"Ready: {counts[Verdict.PASS]} of {_scenarios(total)} passed{not_run}{where}"
+        return f"No fault found: {counts[Verdict.PASS]} of {_scenarios(total)} passed{not_run}{where}"
     if not total:
         return f"Nothing proven: {_first_error(run.record)}"
     if counts[Verdict.INCONCLUSIVE]:

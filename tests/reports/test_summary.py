@@ -40,7 +40,7 @@ def test_all_passed_is_ready(tmp_path):
     scenario(tmp_path, "Two", Verdict.NOT_RUN, reason="the target does not claim it")
     written = reports.write(tmp_path)
     assert (written.verdict, written.exit_code) == (Verdict.PASS, 0)
-    assert written.headline == "Ready: 1 of 2 scenarios passed, 1 not run on the 8x8 trunk, Asterisk 22.10.1"
+    assert written.headline == "No fault found: 1 of 2 scenarios passed, 1 not run on the 8x8 trunk, Asterisk 22.10.1"
 
 
 @pytest.mark.parametrize(("blame", "exit_code"), [(Blame.HARNESS, 3), (Blame.USER, 2)])
@@ -100,5 +100,5 @@ def test_the_headline_has_no_build_suffix(tmp_path):
     write_run(tmp_path, pbx_version="Asterisk 22.10.1+dfsg+~cs6.17")
     scenario(tmp_path, "One", Verdict.PASS)
     written = reports.write(tmp_path)
-    assert written.headline == "Ready: 1 of 1 scenario passed on the 8x8 trunk, Asterisk 22.10.1"
+    assert written.headline == "No fault found: 1 of 1 scenario passed on the 8x8 trunk, Asterisk 22.10.1"
     assert summary(tmp_path)["pbx_version"] == "Asterisk 22.10.1+dfsg+~cs6.17"
