@@ -43,7 +43,7 @@ TAKE_A_VALUE = frozenset({"-k", "-m", "-p", "-o", "-c", "-r", "-W"})
 """pytest's options whose value is a word of its own."""
 
 
-IDLE_PLUGINS = ("hypothesispytest", "schemathesis", "anyio")
+IDLE_PLUGINS = ("hypothesispytest", "schemathesis", "anyio", "locust")
 """Plugins of pytest that the project's own tests may bring and a run has no use for: each costs every worker a second
 of its start, as pytest's rewriting of assert statements does."""
 
