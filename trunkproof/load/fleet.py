@@ -348,5 +348,3 @@ def start_worker(config: WorkerConfig, log: Path) -> Simulator:
 def _share(total: int, index: int, of: int) -> int:
     """One of ``of`` nearly equal parts of a limit; 0 stays: no limit."""
     return max(1, (total + of - 1 - index) // of) if total else 0
-
-

@@ -10,6 +10,7 @@ import gevent
 from flask import Response, request
 from gevent.socket import wait_read
 from locust.env import Environment
+from locust.exception import RPCError
 from locust.rpc import Message
 from locust.runners import STATE_MISSING, STATE_RUNNING, MasterRunner
 from locust.stats import stats_history
@@ -31,6 +32,7 @@ from trunkproof.load.protocol import (
 from trunkproof.load.wire import clock
 
 LOOK_S = 0.25
+NOT_FROM_HERE = '{"success": false, "message": "a load run starts by trunkproof load"}'
 
 
 def serve(channel: Channel, config: MasterConfig) -> None:
@@ -54,7 +56,7 @@ class _Master:
         try:
             # Locust ends the whole process when the port is taken.
             self._runner: MasterRunner = self._environment.create_master_runner(config.host, config.port)
-        except (SystemExit, Exception) as refused:
+        except (SystemExit, RPCError, OSError) as refused:
             raise Inconclusive(f"the load master cannot listen at {config.host}:{config.port}: {refused}") from None
         self.port = int(self._runner.server.port)
         self._runner.register_message(MESSAGE, self._on_report)
@@ -117,12 +119,11 @@ class _Master:
     def _open_page(self, config: MasterConfig) -> str:
         host = config.ui_host or "127.0.0.1"
         page = self._environment.create_web_ui(host=host, port=config.ui_port)
+        assert page.app is not None
 
         def no_start_from_here() -> Response | None:
             if request.path.endswith("/swarm"):
-                return Response(
-                    '{"success": false, "message": "a load run starts by trunkproof load"}', 409, mimetype="application/json"
-                )
+                return Response(NOT_FROM_HERE, 409, mimetype="application/json")
             return None
 
         page.app.before_request(no_start_from_here)

@@ -213,4 +213,3 @@ class _Worker:
     def _say(self, report: Report, value: object) -> None:
         assert self._runner is not None
         self._runner.send_message(MESSAGE, {"report": report.value, "body": wire.write(value)})
-
