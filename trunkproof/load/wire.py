@@ -9,7 +9,6 @@ import json
 from dataclasses import fields, is_dataclass, replace
 from datetime import date, time
 from enum import Enum
-from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
@@ -20,6 +19,7 @@ from harness.hours import Hours
 from scenarios.load.protocol import Offer
 
 ValueT = TypeVar("ValueT")
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -50,9 +50,10 @@ def here(offer: Offer, told: dict[str, Any]) -> Offer:
     return replace(offer, zero_at=offer.zero_at + shift, begins_at=offer.begins_at + shift)
 
 
-@cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
 
 
 def _boot() -> str:
