@@ -1,4 +1,4 @@
-"""The command line: ``trunkproof run | trunk | platform | conformance | doctor | steps``."""
+"""The command line: ``trunkproof run | load | capacity | trunk | platform | conformance | doctor | steps``."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from harness.errors import HarnessMisuse, TrunkproofError
 from harness.target import load_target
 from simulators.pbx.asterisk.twins import list_twins
 from trunkproof import conformance_command, platform_command, trunk_command
+from trunkproof.load import command as load_command
 from trunkproof.own_network import enter_if_needed
 from trunkproof.plugin.live_run import profile_name, target_names
 
@@ -92,6 +93,8 @@ def run(
     raise typer.Exit(HarnessMisuse.exit_code if status == USAGE_ERROR else status)
 
 
+app.command("load")(load_command.load)
+app.command("capacity")(load_command.capacity)
 app.command("trunk")(trunk_command.command)
 app.command("platform")(platform_command.command)
 app.command("conformance")(conformance_command.command)

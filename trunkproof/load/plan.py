@@ -23,6 +23,7 @@ class LoadRequest:
     target: str
     load: LoadProfile
     where: str
+    profile_text: str
     directory: Path
     profile: str = ""
     """Trunk profile instead of the load profile's or the target's own."""

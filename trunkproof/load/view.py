@@ -25,6 +25,7 @@ class View:
         self._live: Live | None = None
         self._shown_at = 0.0
         self._title = ""
+        self._showing = False
 
     def say(self, text: str) -> None:
         """One line."""
@@ -34,22 +35,22 @@ class View:
     def showing(self, title: str) -> Iterator[None]:
         """While it lasts, ``show`` is seen."""
         self._title = title
-        self._shown_at = 0.0
-        if not self._console.is_terminal:
-            self.say(title)
-            self._shown_at = monotonic()
-            yield
-            return
-        with Live(console=self._console, auto_refresh=False, transient=True) as self._live:
-            try:
+        self.say(title)
+        self._shown_at = monotonic()
+        self._showing = True
+        try:
+            if not self._console.is_terminal:
                 yield
-            finally:
-                self._live = None
+                return
+            with Live(console=self._console, auto_refresh=False, transient=True) as self._live:
+                yield
+        finally:
+            self._live, self._showing = None, False
 
     def show(self, figures: Figures, left_s: float, note: str = "") -> None:
         """The state now, with ``left_s`` to go."""
         now = monotonic()
-        if now - self._shown_at < (REFRESH_S if self._live else LINE_EVERY_S):
+        if not self._showing or now - self._shown_at < (REFRESH_S if self._live else LINE_EVERY_S):
             return
         self._shown_at = now
         cells = [*_cells(figures), ("time left", f"{max(0.0, left_s):.0f} s"), *([("", note)] if note else [])]

@@ -1,0 +1,87 @@
+"""From the files of a run to its result: criteria, the generator's health, the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from harness.load.criteria import judge, verdict_of
+from harness.load.health import judge_health
+from harness.load.measures import measure
+from harness.load.profile import LoadProfile
+from harness.load.result import BaselineResult, CapacityResult, LoadResult, LostWorker, ProbeResult
+from harness.load.store import read_calls, read_health
+from harness.target import Target
+from simulators.trunk.profile import Profile
+from trunkproof.load.conditions import conditions
+from trunkproof.load.plan import LoadRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How a run went, apart from its records."""
+
+    request: LoadRequest
+    target: Target
+    profile: Profile
+    pbx: str
+    began: datetime
+    lasted_s: float
+    workers: tuple[str, ...]
+    lost: tuple[LostWorker, ...]
+    leaked_channels: int | None
+    interrupted: str
+    baseline: BaselineResult | None
+    capacity: CapacityResult | None = None
+    probes: tuple[ProbeResult, ...] = ()
+
+
+def conclude(directory: Path, course: Course) -> LoadResult:
+    """What came of a run whose records are in ``directory``."""
+    load = course.request.load
+    calls, samples = read_calls(directory), read_health(directory)
+    measures = measure(calls)
+    criteria = judge(load.criteria, measures, leaked_channels=course.leaked_channels)
+    srd_p95_s = measures.srd_s.quantile(0.95).value
+    health = judge_health(samples, calls, srd_p95_s=srd_p95_s, workers=len(course.workers))
+    said = verdict_of(
+        offered(load), criteria, generator=health.verdict, generator_why=health.why, incomplete=_incomplete(course)
+    )
+    return LoadResult(
+        name=load.name,
+        target=course.target.name,
+        pbx=course.pbx,
+        trunk_profile=course.profile.name,
+        began=course.began.isoformat(timespec="milliseconds"),
+        planned_s=load.duration_s,
+        lasted_s=course.lasted_s,
+        seed=course.request.drawn_from,
+        workers=course.workers,
+        conditions=conditions(course.target, course.profile, load, len(course.workers)),
+        criteria=criteria,
+        generator=health.verdict,
+        generator_why=health.why,
+        verdict=said.verdict,
+        headline=said.headline,
+        baseline=course.baseline,
+        capacity=course.capacity,
+        lost_workers=course.lost,
+        probes=course.probes,
+        profile_text=course.request.profile_text,
+    )
+
+
+def offered(load: LoadProfile) -> str:
+    """``4 calls/s``."""
+    section = load.arrivals
+    if section.process == "recorded":
+        return "the recorded calls"
+    if section.course:
+        return f"the course of {load.name}"
+    return f"{max(section.rate, section.spike_rate):g} calls/s"
+
+
+def _incomplete(course: Course) -> str:
+    lost = [f"{worker.worker} was lost ({worker.why})" for worker in course.lost]
+    return "; ".join([*lost, *([course.interrupted] if course.interrupted else [])])
