@@ -53,7 +53,8 @@ class _StandIn:
                     self._end_offer()
                     forced = len(self._ending) if command.patience_s == 0 else 0
                     while self._ending:
-                        self._work(forced=command.patience_s == 0)
+                        # Those that are held are let go at once.
+                        self._work(forced=command.patience_s == 0 or self._ending[0][0] > 1e8 + monotonic())
                     self._channel.reply(request, forced)
             self._work()
 

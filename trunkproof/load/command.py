@@ -13,9 +13,10 @@ import typer
 
 from harness.errors import HarnessMisuse, Inconclusive
 from harness.load.profile import find_load_profile, load_profile
+from harness.load.search_step import SearchKind
 from harness.process import AwaitExpired, SimulatorDied
 from simulators.pbx.asterisk.twins import find_twin
-from trunkproof.load.capacity import CapacityRun, Kind
+from trunkproof.load.capacity import CapacityRun
 from trunkproof.load.fleet import Bind, start_worker
 from trunkproof.load.plan import LoadRequest
 from trunkproof.load.protocol import MasterGone, WorkerConfig
@@ -81,7 +82,7 @@ def load(
 def capacity(
     profile_file: Annotated[str, typer.Argument(metavar="PROFILE", help="Load profile: a file, or a built-in one.")],
     target: TargetOption = "reference-load",
-    kind: Annotated[Kind, typer.Option(help="Calls per second (RFC 7502), or calls up at once.")] = Kind.RATE,
+    kind: Annotated[SearchKind, typer.Option(help="Calls per second (RFC 7502), or calls up at once.")] = SearchKind.RATE,
     short: Annotated[bool, typer.Option("--short", help="Few calls per step: quick, and less sure.")] = False,
     resume: Annotated[str, typer.Option(help="Go on with the search of this run's directory.")] = "",
     profile: TrunkOption = "",

@@ -159,7 +159,7 @@ class Fleet:
         workers = self.alive
         configs = {
             worker.client: wire.write(
-                replace(config, worker=worker.name, index=index, workers=len(workers), seed=config.seed + index)
+                replace(config, worker=worker.name, index=index, workers=len(workers))
             )
             for index, worker in enumerate(workers)
         }

@@ -42,6 +42,8 @@ OFFER_SLACK_S = 20.0
 """How long after its end an offer may take to be said to be over."""
 HURRIED_S = 5.0
 """Patience of the drain after an interrupt."""
+INTERRUPTED = "it was interrupted"
+LETTING_END = "interrupted: letting calls end, and reporting what was measured"
 BLAME = {Verdict.PASS: Blame.NOBODY, Verdict.FAIL: Blame.PBX}
 PACKAGES = ("locust", "gevent", "pyzmq", "sippy")
 
@@ -128,8 +130,7 @@ class LoadRun(Listener):
     def offer_all(self, fleet: Fleet) -> CapacityResult | None:
         """Offer what the profile says, and have the calls end."""
         load = self.load
-        self.offer(
-            fleet,
+        fleet.offer(
             Offer(
                 number=1,
                 zero_at=self.zero_at,
@@ -138,25 +139,33 @@ class LoadRun(Listener):
                 seconds=load.duration_s,
                 attempts=load.limits.calls,
                 at_once=load.limits.at_once,
-            ),
+            )
         )
-        self._ends_at = self.zero_at + load.duration_s
+        self.expect(self.zero_at + load.duration_s)
         with self.view.showing(f"{load.name}: {load.duration_s:g} s of calls to {self.request.target}"):
             self.wait(fleet, load.duration_s + LEAD_S + OFFER_SLACK_S)
             self.drain(fleet, load.limits.drain_s)
         return None
 
-    def offer(self, fleet: Fleet, offer: Offer) -> None:
-        """Begin an offer."""
-        fleet.offer(offer)
+    def expect(self, ends_at: float, note: str = "") -> None:
+        """Show the time left until ``ends_at`` (CLOCK_MONOTONIC), and ``note`` beside it."""
+        self._ends_at, self._note = ends_at, note
+
+    def stay(self, fleet: Fleet, seconds: float) -> None:
+        """Leave calls up for so long, unless somebody wants an end."""
+        try:
+            fleet.until(lambda: fleet.stop_asked or not fleet.alive, seconds)
+        except KeyboardInterrupt:
+            self.interrupted = INTERRUPTED
+            self.progress.say(LETTING_END)
 
     def wait(self, fleet: Fleet, timeout_s: float) -> None:
         """Until the offer is over, or somebody wants it to be."""
         try:
             over = fleet.until(lambda: not fleet.offering() or fleet.stop_asked, timeout_s)
         except KeyboardInterrupt:
-            self.interrupted = "it was interrupted"
-            self.progress.say("interrupted: letting calls end, and reporting what was measured")
+            self.interrupted = INTERRUPTED
+            self.progress.say(LETTING_END)
             return
         if fleet.stop_asked:
             self.interrupted = "it was stopped in Locust's page"
@@ -168,13 +177,13 @@ class LoadRun(Listener):
     def drain(self, fleet: Fleet, patience_s: float) -> None:
         """Let the calls end; a second interrupt ends them."""
         patience_s = min(patience_s, HURRIED_S) if self.interrupted else patience_s
-        self._ends_at, self._note = monotonic() + patience_s, "calls are ending"
+        self.expect(monotonic() + patience_s, "calls are ending")
         try:
             fleet.drain(patience_s)
         except KeyboardInterrupt:
-            self.interrupted = self.interrupted or "it was interrupted"
+            self.interrupted = self.interrupted or INTERRUPTED
             fleet.drain(0.0)
-        self._note = ""
+        self.expect(self._ends_at)
 
     def _do(self, target: Target, profile: Profile, ends: ExitStack) -> None:
         system = self._bring_up(target)
