@@ -49,7 +49,7 @@ class PbxWatch:
         due = monotonic()
         while not self._over.is_set():
             try:
-                resources = getattr(self._adapter, "resources", lambda: None)()
+                resources = self._adapter.resources()
             except TrunkproofError as error:
                 self.problem = str(error)
                 return

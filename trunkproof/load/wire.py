@@ -71,7 +71,8 @@ def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, BaseModel):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+        # As in a file: a key that was left out stays so, for a model may ask which were written.
+        return {name: _plain(getattr(value, name)) for name in sorted(value.model_fields_set)}
     if isinstance(value, dict):
         return {str(_plain(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, set | frozenset):
