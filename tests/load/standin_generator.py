@@ -14,8 +14,8 @@ from scenarios.load.protocol import CallDone, Drain, GeneratorConfig, HealthSamp
 
 REFUSE_EVERY = "TRUNKPROOF_STANDIN_REFUSES"
 """Every so many-th call is refused."""
-LATE_MS = "TRUNKPROOF_STANDIN_LATE_MS"
-"""Pacing slip that it tells of."""
+CPU = "TRUNKPROOF_STANDIN_CPU"
+"""Share of a core that it says it takes."""
 
 
 def run(channel: Channel, config: GeneratorConfig) -> None:
@@ -134,12 +134,12 @@ class _StandIn:
                     due=self._started,
                     started=self._started,
                     up=len(self._ending),
-                    slip_ms=float(os.environ.get(LATE_MS, "0.5")),
+                    slip_ms=0.5,
                     loop_lag_ms=1.0,
                     send_late_ms=0.2,
                     send_late_share=0.0,
                     receive_drops=0,
-                    signalling_cpu=0.1,
+                    signalling_cpu=float(os.environ.get(CPU, "0.1")),
                     trunk_cpu=0.05,
                     media_cpu=0.1,
                     machine_cpu=0.3,

@@ -88,7 +88,7 @@ class CapacityRun(LoadRun):
         """One step and what came of it; None when it was interrupted."""
         self._of_step, self._seconds = [], []
         lost_before = len(fleet.alive)
-        begins_at = monotonic() + LEAD_S
+        begins_at = max(self.zero_at, monotonic() + LEAD_S)
         level = Stretch(seconds=3600.0, from_rate=step.rate, to_rate=step.rate)
         fleet.offer(
             Offer(
@@ -112,7 +112,9 @@ class CapacityRun(LoadRun):
         verdict, why, failures = self._judged(workers=len(fleet.workers))
         if len(fleet.alive) < lost_before:
             verdict, why = Verdict.INCONCLUSIVE, "a load worker was lost"
-        self.progress.say(f"step {step.number}: {_said(self._search, step)}: {_WORDS[verdict]}{f' ({why})' if why else ''}")
+        self.progress.say(
+            f"step {step.number}: {_said(self._search, step)}: {_WORDS[verdict]}{f' ({why})' if why else ''}"
+        )
         return StepResult(
             number=step.number,
             offered=step.offered,
@@ -146,7 +148,9 @@ class CapacityRun(LoadRun):
             return Verdict.FAIL, f"{failures} of {len(calls)} calls failed, the first: {why}", failures
         failed = [c for c in judge(self.load.criteria, measures, leaked_channels=0) if c.verdict is Verdict.FAIL]
         # Too few calls to be sure is no failure here: the search itself repeats what decides.
-        return (Verdict.FAIL, f"{failed[0].words}: {failed[0].why}", failures) if failed else (Verdict.PASS, "", failures)
+        return (
+            (Verdict.FAIL, f"{failed[0].words}: {failed[0].why}", failures) if failed else (Verdict.PASS, "", failures)
+        )
 
     def _keep(self) -> None:
         path = self.directory / DIRECTORY / STATE

@@ -82,7 +82,9 @@ def load(
 def capacity(
     profile_file: Annotated[str, typer.Argument(metavar="PROFILE", help="Load profile: a file, or a built-in one.")],
     target: TargetOption = "reference-load",
-    kind: Annotated[SearchKind, typer.Option(help="Calls per second (RFC 7502), or calls up at once.")] = SearchKind.RATE,
+    kind: Annotated[
+        SearchKind, typer.Option(help="Calls per second (RFC 7502), or calls up at once.")
+    ] = SearchKind.RATE,
     short: Annotated[bool, typer.Option("--short", help="Few calls per step: quick, and less sure.")] = False,
     resume: Annotated[str, typer.Option(help="Go on with the search of this run's directory.")] = "",
     profile: TrunkOption = "",

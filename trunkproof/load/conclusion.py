@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from harness.load.criteria import judge, verdict_of
-from harness.load.health import judge_health
+from harness.load.criteria import RunVerdict, judge, verdict_of
+from harness.load.health import Health, judge_health
 from harness.load.measures import measure
-from harness.load.profile import LoadProfile
+from harness.load.profile import CriteriaSection, LoadProfile
 from harness.load.result import BaselineResult, CapacityResult, LoadResult, LostWorker, ProbeResult
+from harness.load.search_step import SearchKind
 from harness.load.store import read_calls, read_health
 from harness.target import Target
+from harness.verdict import EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_PBX_FAULT, Verdict
 from simulators.trunk.profile import Profile
 from trunkproof.load.conditions import conditions
 from trunkproof.load.plan import LoadRequest
@@ -42,12 +44,20 @@ def conclude(directory: Path, course: Course) -> LoadResult:
     load = course.request.load
     calls, samples = read_calls(directory), read_health(directory)
     measures = measure(calls)
-    criteria = judge(load.criteria, measures, leaked_channels=course.leaked_channels)
-    srd_p95_s = measures.srd_s.quantile(0.95).value
-    health = judge_health(samples, calls, srd_p95_s=srd_p95_s, workers=len(course.workers))
+    if course.capacity is None:
+        demanded = load.criteria
+        srd_p95_s = measures.srd_s.quantile(0.95).value
+        health = judge_health(samples, calls, srd_p95_s=srd_p95_s, workers=len(course.workers))
+    else:
+        # A search goes on until calls fail: what must not be even then is judged, and each step by itself has been.
+        demanded = CriteriaSection()
+        health = _health_of_search(course.capacity)
+    criteria = judge(demanded, measures, leaked_channels=course.leaked_channels)
     said = verdict_of(
         offered(load), criteria, generator=health.verdict, generator_why=health.why, incomplete=_incomplete(course)
     )
+    if course.capacity is not None and said.verdict is not Verdict.FAIL:
+        said = _found(course.capacity, _incomplete(course))
     return LoadResult(
         name=load.name,
         target=course.target.name,
@@ -80,6 +90,31 @@ def offered(load: LoadProfile) -> str:
     if section.course:
         return f"the course of {load.name}"
     return f"{max(section.rate, section.spike_rate):g} calls/s"
+
+
+def _health_of_search(capacity: CapacityResult) -> Health:
+    last = capacity.steps[-1] if capacity.steps else None
+    if last is not None and last.verdict is Verdict.INCONCLUSIVE:
+        return Health(verdict=Verdict.INCONCLUSIVE, why=last.why)
+    return Health(verdict=Verdict.PASS, why="")
+
+
+def _found(capacity: CapacityResult, incomplete: str) -> RunVerdict:
+    """What a search says: it fails when not even the least load was carried."""
+    unit = "calls/s" if capacity.kind == SearchKind.RATE else "calls at once"
+    carried = "" if capacity.carried is None else f"carries {capacity.carried:g} {unit}"
+    failed = "" if capacity.first_failed is None else f"{capacity.first_failed:g} {unit} failed"
+    known = ", ".join(filter(None, (carried, failed)))
+    if not capacity.finished:
+        why = incomplete or capacity.confidence
+        return RunVerdict(
+            verdict=Verdict.INCONCLUSIVE,
+            exit_code=EXIT_INCONCLUSIVE,
+            headline=f"The search is not at its end{f' ({known})' if known else ''}: {why}",
+        )
+    if not carried:
+        return RunVerdict(verdict=Verdict.FAIL, exit_code=EXIT_PBX_FAULT, headline=f"Carries nothing: {known}")
+    return RunVerdict(verdict=Verdict.PASS, exit_code=EXIT_PASS, headline=known[0].upper() + known[1:])
 
 
 def _incomplete(course: Course) -> str:

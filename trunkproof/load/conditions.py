@@ -32,7 +32,10 @@ def conditions(target: Target, profile: Profile, load: LoadProfile, workers: int
         ("mix", ", ".join(f"{line.name or line.flow.value} {line.share:g}" for line in load.mix)),
         ("customers", f"{load.customers.count} from {', '.join(load.customers.countries)}"),
         ("load workers", str(workers)),
-        ("machine of the master", f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}"),
+        (
+            "machine of the master",
+            f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
+        ),
     )
 
 

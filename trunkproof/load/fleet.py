@@ -158,9 +158,7 @@ class Fleet:
         """
         workers = self.alive
         configs = {
-            worker.client: wire.write(
-                replace(config, worker=worker.name, index=index, workers=len(workers))
-            )
+            worker.client: wire.write(replace(config, worker=worker.name, index=index, workers=len(workers)))
             for index, worker in enumerate(workers)
         }
         answers = self._ask(Order.START, configs, START_S)

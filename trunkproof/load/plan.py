@@ -64,7 +64,7 @@ def require_allowed(target: Target, request: LoadRequest) -> None:
     addresses = len(target.trunk.addresses)
     if request.workers > addresses:
         raise HarnessMisuse(
-            f"--workers {request.workers}: the target declares {addresses} trunk address(es), and each worker needs one",
+            f"--workers {request.workers}: each needs a trunk address, and the target declares {addresses}",
             where=request.target,
             suggestion=f"--workers {addresses}, or more [trunk] addresses",
         )

@@ -85,9 +85,7 @@ class LoadRun(Listener):
 
     def lost(self, worker: Worker) -> None:
         gone = max(0, worker.started - worker.done)
-        self._lost.append(
-            LostWorker(worker=worker.name, at=monotonic() - self.zero_at, calls=gone, why=worker.lost)
-        )
+        self._lost.append(LostWorker(worker=worker.name, at=monotonic() - self.zero_at, calls=gone, why=worker.lost))
         self.figures.forget(worker.name)
         self.progress.say(f"{worker.name} is lost, and {gone} call(s) with it: {worker.lost}")
 
@@ -329,4 +327,3 @@ class LoadRun(Listener):
             told.append((result.verdict, BLAME.get(result.verdict, Blame.HARNESS)))
         worst, code = of_run(told)
         return next(((v, b) for v, b in told if of_run([(v, b)])[1] == code), (worst, Blame.HARNESS))
-
