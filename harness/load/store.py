@@ -193,8 +193,10 @@ def _part(
 
 def _read(column: Column, texts: Sequence[str]) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     """A column's values, and which of them cannot be; None: all can."""
-    if column.numeric:
+    if column.kind is float:
         return _numbers(texts, optional=column.optional)
+    if column.kind is int:
+        return _counts(texts, optional=column.optional)
     values = np.empty(len(texts), dtype=object)
     values[:] = texts
     if not issubclass(column.kind, StrEnum):
@@ -213,6 +215,14 @@ def _numbers(texts: Sequence[str], *, optional: bool) -> tuple[NDArray[Any], NDA
         values[:] = [_number(text) for text in texts]
     wrong = np.isnan(values) & (there if optional else True)
     return values, wrong if wrong.any() else None
+
+
+def _counts(texts: Sequence[str], *, optional: bool) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """As ``_numbers``, of which most are alike: each is converted once."""
+    known = {text: _number(text) for text in set(texts)}
+    values = np.fromiter(map(known.__getitem__, texts), float, len(texts))
+    wrong = {text for text, value in known.items() if np.isnan(value) and (text or not optional)}
+    return values, np.array([text in wrong for text in texts]) if wrong else None
 
 
 def _number(text: str) -> float:
