@@ -181,7 +181,7 @@ def of_ears(calls: Table[CallRecord], figure: str) -> NDArray[np.float64]:
 
 
 def session_failures(calls: Table[CallRecord]) -> int:
-    """How many attempts failed, as a capacity search counts it: any call that is not right (RFC 7501 section 3.8 asks
+    """How many attempts failed, as a capacity search counts it: any call that is not right (RFC 7501 asks
     for less: a refusal or no response). Those that the generator spoilt are no failures."""
     return int((~_among(calls["cause"], (*REACHED, Cause.GENERATOR))).sum())
 
