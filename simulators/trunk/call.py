@@ -68,8 +68,8 @@ class CallFacts:
 class Surroundings:
     """What a call gets from its trunk.
 
-    ``emit`` takes its events; ``started`` is called with its Call-IDs before the first message, ``finished`` with
-    the last event, before that is emitted. ``at`` says when the message that is being handled came (CLOCK_MONOTONIC, s).
+    ``emit`` takes its events; ``started`` is called with its Call-IDs before the first message, ``finished`` with the
+    last event, before that is emitted. ``at`` says when the message that is being handled came (CLOCK_MONOTONIC, s).
     """
 
     profile: Profile
