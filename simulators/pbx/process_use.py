@@ -34,7 +34,7 @@ class ProcessUse:
         try:
             fields = (self._directory / "stat").read_text().rpartition(")")[2].split()
             pages = int((self._directory / "statm").read_text().split()[1])
-            descriptors = len(os.listdir(self._directory / "fd"))
+            descriptors = sum(1 for _ in (self._directory / "fd").iterdir())
         except (OSError, IndexError, ValueError):
             return None
         at, ticks = monotonic(), int(fields[_UTIME]) + int(fields[_STIME])
