@@ -107,6 +107,8 @@ class CallFacts:
     """The customer cancelled because no final response came."""
     no_agent: str = ""
     """Why it is held that no agent's phone rang in time; empty: one rang, or it did not come to that."""
+    no_callback: str = ""
+    """Why it is held that the PBX did not call the customer back; empty: it did, or it did not come to that."""
     signalling: Signalling = Signalling()
     customer: LegFacts | None = None
     agent: AgentFacts | None = None

@@ -116,12 +116,13 @@ def _refused(facts: CallFacts, _limits: Limits) -> str:
     signalling = facts.signalling
     if facts.gave_up or not 300 <= signalling.code <= 699:
         return ""
-    return f"the PBX refused the call: {signalling.code} {signalling.reason}".rstrip()
+    told = "the trunk refused the PBX's INVITE" if facts.plan.flow is Flow.CALLBACK else "the PBX refused the call"
+    return f"{told}: {signalling.code} {signalling.reason}".rstrip()
 
 
 def _no_response(facts: CallFacts, limits: Limits) -> str:
     if facts.plan.flow is Flow.CALLBACK:
-        return ""
+        return facts.no_callback
     if facts.gave_up:
         return f"no final response within {limits.establishment_threshold_s:g} s of the INVITE"
     if not facts.signalling.code:

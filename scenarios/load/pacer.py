@@ -18,10 +18,6 @@ class Pacer:
         self.attempts = 0
         self._ended = False
 
-    def stop(self) -> None:
-        """No call is due any more."""
-        self._ended = True
-
     @property
     def done(self) -> bool:
         """Whether the last call of the offer has begun."""

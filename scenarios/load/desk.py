@@ -1,0 +1,172 @@
+"""Who a call at a light phone belongs to: agents' and customers' phones ring here, and ears are matched with calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from time import monotonic
+
+from harness.load.records import Party
+from scenarios.load.flows import CUSTOMER_ANSWERS_S
+from scenarios.load.lease import Lease
+from scenarios.load.leg import Leg
+from scenarios.load.live import LiveCall
+from simulators.light_phones.call import Call
+
+BUSY = 486
+NOT_HERE = 404
+REMEMBERED_S = 60.0
+"""How long it is known when a call ended, for packets of it that come later."""
+NATIONAL_DIGITS = 9
+"""Of a number whose beginning a PBX writes in its own way (00, 0 …), so many last digits tell who it is."""
+
+
+class Desk:
+    """See the module. ``queues_of`` an extension, ``declines`` draws whether the agent who rings declines."""
+
+    def __init__(self, lease: Lease | None, declines: Callable[[], bool]) -> None:
+        self._lease = lease
+        self._declines = declines
+        self._loop = asyncio.get_running_loop()
+        self._by_number: dict[str, LiveCall] = {}
+        self._by_stamp: dict[int, LiveCall] = {}
+        self._by_agent: dict[str, LiveCall] = {}
+        """Calls whose agent is known beforehand: without a PBX."""
+        self._talking: dict[str, Leg] = {}
+        self._ears: dict[int, tuple[LiveCall | None, Party, Leg, str]] = {}
+        self._over: OrderedDict[int, float] = OrderedDict()
+        self.strays = 0
+        """Agents' legs that no call of ours could be found for when they rang."""
+
+    # Calls come and go
+
+    def add(self, live: LiveCall) -> None:
+        """A call begins."""
+        self._by_stamp[live.number] = live
+        self._by_number[_key(live.plan.customer)] = live
+        if self._lease is None:
+            for extension in live.plan.agents:
+                self._by_agent[extension] = live
+
+    def remove(self, live: LiveCall) -> None:
+        """A call is over."""
+        now = monotonic()
+        self._by_stamp.pop(live.number, None)
+        self._by_number.pop(_key(live.plan.customer), None)
+        for extension in live.plan.agents if self._lease is None else ():
+            self._by_agent.pop(extension, None)
+        self._over[live.number] = now
+        while self._over and next(iter(self._over.values())) < now - REMEMBERED_S:
+            self._over.popitem(last=False)
+
+    def over_at(self, call: int) -> float | None:
+        """When a call ended; None: it is up, or not ours, or long forgotten."""
+        return self._over.get(call)
+
+    def of_customer(self, number: str) -> LiveCall | None:
+        """The call that a customer is in."""
+        return self._by_number.get(_key(number))
+
+    def free(self, extension: str) -> bool:
+        """Whether an agent is in no call."""
+        leg = self._talking.get(extension)
+        return leg is None or leg.ended.done()
+
+    def expect_agent(self, extension: str, live: LiveCall) -> None:
+        """An agent has clicked on a customer's number: the phone that rings is for that call."""
+        self._by_agent[extension] = live
+
+    # Phones ring
+
+    def customer_rings(self, call: Call) -> None:
+        """The PBX calls a customer back."""
+        live = self.of_customer(call.to_user)
+        if live is None or live.customer is not None:
+            call.decline(NOT_HERE if live is None else BUSY)
+            return
+        leg = Leg(call)
+        call.ring()
+        live.rings_customer(leg)
+
+        def answers() -> None:
+            if not leg.ended.done():
+                call.answer(call_number=live.number, party=Party.CUSTOMER)
+                self.listens(live, Party.CUSTOMER, leg)
+
+        self._loop.call_later(CUSTOMER_ANSWERS_S, answers)
+
+    def agent_rings(self, call: Call) -> None:
+        """The PBX, or without one the customer, calls an agent."""
+        extension = call.to_user
+        if not self.free(extension):
+            call.decline(BUSY)
+            return
+        live = self._by_agent.pop(extension, None) or self.of_customer(call.from_user)
+        if live is None:
+            self.strays += 1
+        leg = Leg(call)
+        self._talking[extension] = leg
+        call.ring()
+        queue = self._queue(extension, live)
+        if live is not None:
+            live.rings_agent(leg, extension, queue)
+        after_s = live.plan.answer_after_s if live is not None else CUSTOMER_ANSWERS_S
+        self._loop.call_later(after_s, self._agent_acts, leg, extension, live, self._declines())
+
+    def _agent_acts(self, leg: Leg, extension: str, live: LiveCall | None, declines: bool) -> None:
+        if leg.ended.done():
+            return
+        if declines:
+            leg.call.decline(BUSY)
+            return
+        leg.call.answer(call_number=live.number if live else 0, party=Party.AGENT)
+        self.listens(live, Party.AGENT, leg, extension)
+        if live is not None:
+            live.agent_takes(leg, extension, self._queue(extension, live))
+
+    def _queue(self, extension: str, live: LiveCall | None) -> str:
+        if live is not None and extension in live.plan.agents:
+            return live.plan.queue
+        queues = self._lease.queues_of(extension) if self._lease else ()
+        return queues[0] if queues else ""
+
+    # Ears
+
+    def listens(self, live: LiveCall | None, ear: Party, leg: Leg, extension: str = "") -> None:
+        """What comes to a leg's stream is heard by a party of a call; None: it is not known whose it is."""
+        stream = leg.call.stream
+        if stream is not None:
+            self._ears[stream.ssrc] = (live, ear, leg, extension)
+
+    def heard(self, ssrc: int, call: int, party: Party, at: float) -> None:
+        """A party of a call came to the ear whose own stream has ``ssrc``."""
+        known = self._ears.get(ssrc)
+        if known is None:
+            return
+        live, ear, leg, extension = known
+        if live is None:
+            self._adopt(ssrc, leg, extension, call)
+            live = self._ears[ssrc][0]
+        if live is not None and live.number == call and party is not ear:
+            live.hears(ear, at)
+
+    def forget(self, leg: Leg | None) -> None:
+        """A leg's stream is closed."""
+        if leg is not None and leg.call.stream is not None:
+            self._ears.pop(leg.call.stream.ssrc, None)
+
+    def _adopt(self, ssrc: int, leg: Leg, extension: str, call: int) -> None:
+        """A stray leg is that of the call that is heard in it."""
+        live = self._by_stamp.get(call)
+        if live is None or live.agent_answered.done():
+            return
+        leg.call.stamp(call)
+        self._ears[ssrc] = (live, Party.AGENT, leg, extension)
+        queue = self._queue(extension, live)
+        live.rings_agent(leg, extension, queue)
+        live.agent_takes(leg, extension, queue)
+
+
+def _key(number: str) -> str:
+    return "".join(c for c in number if c.isdigit())[-NATIONAL_DIGITS:]
