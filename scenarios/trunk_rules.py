@@ -132,6 +132,8 @@ def authenticated_as_offered(scene: Scene, customer: Customer) -> None:
     first, proven = next((m for m in sent if not m.get("Proxy-Authorization")), None), credentials_of(sent)
     if first is None:
         raise scene.fault(f"the PBX sent no INVITE without credentials for {customer.label} within {RING_S:g} s")
+    if proven is None and not _challenged(scene):
+        raise Inconclusive("the trunk did not challenge the PBX's INVITE")
     if proven is None:
         raise scene.fault(
             f"the PBX's INVITE got 407 and did not come again with credentials within {RING_S:g} s: does it know the "
@@ -142,6 +144,12 @@ def authenticated_as_offered(scene: Scene, customer: Customer) -> None:
         raise scene.fault("the PBX answered the challenge in another call (Call-ID, CSeq)", stall_s=NO_STALL)
     given = parse_parameters(proven.get("Proxy-Authorization"))
     scene.note(f"{given.get('algorithm', 'MD5')}, user {given.get('username')}, uri {given.get('uri')}")
+
+
+def _challenged(scene: Scene) -> bool:
+    """Whether the trunk answered an INVITE of the PBX by 407."""
+    ours = scene.testbed.trunk_address
+    return any(_host(m.source) == ours and m.first_line.startswith("SIP/2.0 407") for m in scene.trunk_messages())
 
 
 def takes_credentials(scene: Scene) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from harness.errors import NotRun
 from scenarios.scene import Scene
 
+_DIGEST = "offers digest"
 _FURTHER_HEADERS = 60
 _LONG = "0123456789abcdef" * 12
 _PAYLOAD = "agent-of-the-month;" + "0123456789" * 49 + "end"
@@ -62,8 +64,8 @@ value = "sip:{{country}}.13491208655302741918@"
 
 
 VARIANTS: dict[str, str] = {
-    "offers digest by MD5": _table("security", 'algorithms = ["MD5"]'),
-    "offers digest by SHA-256 and MD5": _table("security", 'algorithms = ["SHA-256", "MD5"]'),
+    f"{_DIGEST} by MD5": _table("security", 'algorithms = ["MD5"]'),
+    f"{_DIGEST} by SHA-256 and MD5": _table("security", 'algorithms = ["SHA-256", "MD5"]'),
     "puts parameters behind the called number": _parameters(plus=True),
     "puts parameters behind the called number without its plus": _parameters(plus=False),
     "leaves a stray Route in its INVITE": _added_header(
@@ -99,5 +101,8 @@ VARIANTS: dict[str, str] = {
 
 
 def vary(scene: Scene, variant: str) -> None:
-    """The trunk does so in this scenario's calls."""
+    """The trunk does so in this scenario's calls. Raises NotRun for digest on a trunk that asks for none."""
+    profile = scene.testbed.profile
+    if variant.startswith(_DIGEST) and not profile.security.challenge_pbx:
+        raise NotRun(f"the trunk's profile {profile.name!r} does not challenge the PBX")
     scene.vary_trunk(VARIANTS[variant])

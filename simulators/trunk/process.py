@@ -16,18 +16,21 @@ from harness.errors import HarnessMisuse, TrunkproofError
 from harness.messages import Event, Request
 from harness.trace import SipTraceWriter
 from simulators.trunk.core import TrunkCore
-from simulators.trunk.edge import TRANSPORTS, Edge
+from simulators.trunk.edge import TRANSPORTS, Edge, Trace
 from simulators.trunk.header_rules import parse_rules
 from simulators.trunk.policy import PolicyClient
 from simulators.trunk.profile import Profile, load_profile, varied
 from simulators.trunk.protocol import (
+    CallFinished,
     CallFrom,
+    CallStarted,
     CloseLine,
     CountMedia,
     CustomerOffline,
     CustomerOnline,
     DropConnections,
     KeepAlive,
+    KeepTrace,
     OpenCalls,
     Probe,
     SendOctets,
@@ -75,7 +78,8 @@ class _Trunk:
             self._platform = PolicyClient(
                 self._config.policy_socket, ordered=self._core.order, end_ordered=self._core.end_order
             )
-        self._edge = Edge(self._profile, SipTraceWriter(Path(self._config.trace)), self._core)
+        trace = Trace(SipTraceWriter(Path(self._config.trace)), self._config.trace_calls)
+        self._edge = Edge(self._profile, trace, self._core)
         try:
             await self._edge.start(
                 self._config.address,
@@ -143,6 +147,11 @@ class _Trunk:
             loop.call_later(table.interval_s, self._keep_alive, loop)
 
     def _emit(self, event: Event) -> None:
+        kept = self._edge.trace.kept
+        if kept is not None and isinstance(event, CallStarted):
+            kept.started(event.call, (event.customer_call_id, event.pbx_call_id))
+        elif kept is not None and isinstance(event, CallFinished):
+            kept.finished(event.call, event.at, failed=not 200 <= event.code < 300)
         try:
             if not self._parent_gone:
                 self._channel.emit(event)
@@ -267,6 +276,11 @@ class _Trunk:
         assert isinstance(request.command, CountMedia)
         self._channel.reply(request, self._core.media_of(request.command.call))
 
+    def _keep_trace(self, request: Request) -> None:
+        assert isinstance(request.command, KeepTrace)
+        kept = self._edge.trace.kept
+        self._channel.reply(request, kept is None or kept.keep(request.command.call))
+
     def _open_calls(self, request: Request) -> None:
         self._channel.reply(request, self._core.open_calls())
 
@@ -283,5 +297,6 @@ _COMMANDS: dict[type[Any], Callable[[_Trunk, Request], None]] = {
     SendOctets: _Trunk._send_octets,
     CloseLine: _Trunk._close_line,
     CountMedia: _Trunk._count_media,
+    KeepTrace: _Trunk._keep_trace,
     OpenCalls: _Trunk._open_calls,
 }

@@ -13,10 +13,13 @@ from harness.sip.message import salvage
 from simulators.trunk.edge import EdgeSide
 from simulators.trunk.protocol import LineClosed, OctetsAnswered
 from simulators.trunk.tcp import Connection, TcpWire
+from simulators.trunk.udp import UdpWire
 from simulators.trunk.wire import Address, Wire
 
 LINES = 64
 """UDP lines that are kept; older ones hear nothing more."""
+VIA_PORT = 5060
+"""Where answers go to a Via without ``rport`` that names no port, or this one (RFC 3261 section 18.2.2)."""
 
 _CALL_ID = re.compile(rb"^(?:Call-ID|i)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
@@ -37,6 +40,7 @@ class RawLines:
         self._count = 0
         self._datagrams: OrderedDict[str, frozenset[str]] = OrderedDict()
         self._streams: dict[str, _StreamLine] = {}
+        self._via_port: UdpWire | None = None
 
     async def open(self, octets: bytes) -> str:
         """Send ``octets`` over a new line, whose name is the result. Raises LineError."""
@@ -48,6 +52,7 @@ class RawLines:
             if len(self._datagrams) > LINES:
                 self._datagrams.popitem(last=False)
             self._side.tap = self
+            self._listen_at_via_port()
             wire.send(octets, self._pbx)
             return name
         line = _StreamLine(name, self._side, self._emit)
@@ -75,6 +80,9 @@ class RawLines:
         self._datagrams.pop(name, None)
         if not self._datagrams:
             self._side.tap = None
+            if self._via_port is not None:
+                wire, self._via_port = self._via_port, None
+                await wire.close()
         line = self._streams.pop(name, None)
         if line is not None and line.wire is not None:
             line.ended = True
@@ -87,8 +95,7 @@ class RawLines:
     def takes(self, octets: bytes, source: Address, at: float) -> bool:
         """Whether a datagram belongs to a line; what does goes no further.
 
-        Answers come back to where requests leave from: at the socket (RFC 3581), or at the port that the Via names,
-        which is the same one as long as that has none or 5060.
+        Answers come back to where requests leave from (RFC 3581), or to the port that the Via names.
         """
         if source[0] != self._pbx[0] or not octets.startswith(b"SIP/"):
             return False
@@ -99,6 +106,38 @@ class RawLines:
                 self._emit(OctetsAnswered(at=at, line=name, octets=octets))
                 return True
         return False
+
+
+    # The wire at the Via's port
+
+    def _listen_at_via_port(self) -> None:
+        """Hear answers there as well, where the trunk's own port is another one."""
+        address, port = self._side.local
+        if port != VIA_PORT and self._via_port is None:
+            try:
+                self._via_port = UdpWire((address, VIA_PORT), self)
+            except OSError as taken:
+                raise LineError(f"answers to a Via without rport cannot be heard: {taken.strerror}") from taken
+
+    def received(
+        self, wire: Wire, octets: bytes, source: Address, local: Address, at: float, connection: object | None
+    ) -> None:
+        self._side.trace.record(octets, source, local, wire.name, at)
+        self.takes(octets, source, at)
+
+    def sent(self, wire: Wire, octets: bytes, local: Address, destination: Address, at: float) -> None:
+        """Nothing is sent from there."""
+
+    def broken(
+        self, wire: Wire, octets: bytes, source: Address, local: Address, at: float, connection: object, why: str
+    ) -> None:
+        """A datagram cannot be broken."""
+
+    def unreachable(self, destination: Address, why: str) -> None:
+        """Nothing is sent from there."""
+
+    def disconnected(self, peer: Address) -> None:
+        """There is no connection."""
 
 
 @dataclass(slots=True)
