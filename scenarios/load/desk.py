@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 
 from harness.load.records import Party
@@ -12,7 +13,7 @@ from scenarios.load.flows import CUSTOMER_ANSWERS_S
 from scenarios.load.lease import Lease
 from scenarios.load.leg import Leg
 from scenarios.load.live import LiveCall
-from simulators.light_phones.call import Call
+from simulators.light_phones.incoming import IncomingCall
 
 BUSY = 486
 NOT_HERE = 404
@@ -20,6 +21,14 @@ REMEMBERED_S = 60.0
 """How long it is known when a call ended, for packets of it that come later."""
 NATIONAL_DIGITS = 9
 """Of a number whose beginning a PBX writes in its own way (00, 0 …), so many last digits tell who it is."""
+
+
+@dataclass(slots=True)
+class _Ear:
+    live: LiveCall | None
+    ear: Party
+    leg: Leg
+    extension: str
 
 
 class Desk:
@@ -34,7 +43,8 @@ class Desk:
         self._by_agent: dict[str, LiveCall] = {}
         """Calls whose agent is known beforehand: without a PBX."""
         self._talking: dict[str, Leg] = {}
-        self._ears: dict[int, tuple[LiveCall | None, Party, Leg, str]] = {}
+        self._ears: dict[int, _Ear] = {}
+        self._early: dict[int, list[tuple[int, Party, float]]] = {}
         self._over: OrderedDict[int, float] = OrderedDict()
         self.strays = 0
         """Agents' legs that no call of ours could be found for when they rang."""
@@ -79,7 +89,7 @@ class Desk:
 
     # Phones ring
 
-    def customer_rings(self, call: Call) -> None:
+    def customer_rings(self, call: IncomingCall) -> None:
         """The PBX calls a customer back."""
         live = self.of_customer(call.to_user)
         if live is None or live.customer is not None:
@@ -96,7 +106,7 @@ class Desk:
 
         self._loop.call_later(CUSTOMER_ANSWERS_S, answers)
 
-    def agent_rings(self, call: Call) -> None:
+    def agent_rings(self, call: IncomingCall) -> None:
         """The PBX, or without one the customer, calls an agent."""
         extension = call.to_user
         if not self.free(extension):
@@ -112,15 +122,17 @@ class Desk:
         if live is not None:
             live.rings_agent(leg, extension, queue)
         after_s = live.plan.answer_after_s if live is not None else CUSTOMER_ANSWERS_S
-        self._loop.call_later(after_s, self._agent_acts, leg, extension, live, self._declines())
+        self._loop.call_later(after_s, self._agent_acts, call, leg, extension, live, self._declines())
 
-    def _agent_acts(self, leg: Leg, extension: str, live: LiveCall | None, declines: bool) -> None:
+    def _agent_acts(
+        self, call: IncomingCall, leg: Leg, extension: str, live: LiveCall | None, declines: bool
+    ) -> None:
         if leg.ended.done():
             return
         if declines:
-            leg.call.decline(BUSY)
+            call.decline(BUSY)
             return
-        leg.call.answer(call_number=live.number if live else 0, party=Party.AGENT)
+        call.answer(call_number=live.number if live else 0, party=Party.AGENT)
         self.listens(live, Party.AGENT, leg, extension)
         if live is not None:
             live.agent_takes(leg, extension, self._queue(extension, live))
@@ -136,36 +148,40 @@ class Desk:
     def listens(self, live: LiveCall | None, ear: Party, leg: Leg, extension: str = "") -> None:
         """What comes to a leg's stream is heard by a party of a call; None: it is not known whose it is."""
         stream = leg.call.stream
-        if stream is not None:
-            self._ears[stream.ssrc] = (live, ear, leg, extension)
-
-    def heard(self, ssrc: int, call: int, party: Party, at: float) -> None:
-        """A party of a call came to the ear whose own stream has ``ssrc``."""
-        known = self._ears.get(ssrc)
-        if known is None:
+        if stream is None:
             return
-        live, ear, leg, extension = known
-        if live is None:
-            self._adopt(ssrc, leg, extension, call)
-            live = self._ears[ssrc][0]
-        if live is not None and live.number == call and party is not ear:
-            live.hears(ear, at)
+        leg.ear = stream.number
+        self._ears[leg.ear] = _Ear(live, ear, leg, extension)
+        for call, party, at in self._early.pop(leg.ear, ()):
+            self.heard(leg.ear, call, party, at)
 
-    def forget(self, leg: Leg | None) -> None:
+    def heard(self, stream: int, call: int, party: Party, at: float) -> None:
+        """A party of a call came to a stream."""
+        known = self._ears.get(stream)
+        if known is None:
+            # Media may come before the answer that tells who listens.
+            self._early.setdefault(stream, []).append((call, party, at))
+            return
+        if known.live is None:
+            self._adopt(known, call)
+        if known.live is not None and known.live.number == call and party is not known.ear:
+            known.live.hears(known.ear, at)
+
+    def forget(self, leg: Leg) -> None:
         """A leg's stream is closed."""
-        if leg is not None and leg.call.stream is not None:
-            self._ears.pop(leg.call.stream.ssrc, None)
+        self._ears.pop(leg.ear, None)
+        self._early.pop(leg.ear, None)
 
-    def _adopt(self, ssrc: int, leg: Leg, extension: str, call: int) -> None:
-        """A stray leg is that of the call that is heard in it."""
+    def _adopt(self, ear: _Ear, call: int) -> None:
+        """A leg that nobody expected is that of the call that is heard in it."""
         live = self._by_stamp.get(call)
         if live is None or live.agent_answered.done():
             return
-        leg.call.stamp(call)
-        self._ears[ssrc] = (live, Party.AGENT, leg, extension)
-        queue = self._queue(extension, live)
-        live.rings_agent(leg, extension, queue)
-        live.agent_takes(leg, extension, queue)
+        ear.leg.call.stamp(call, Party.AGENT)
+        ear.live = live
+        queue = self._queue(ear.extension, live)
+        live.rings_agent(ear.leg, ear.extension, queue)
+        live.agent_takes(ear.leg, ear.extension, queue)
 
 
 def _key(number: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from scenarios.load.facts import LegFacts
 from simulators.light_phones.call import Call
+from simulators.light_phones.times import Ending
 
 
 class Leg:
@@ -18,9 +19,9 @@ class Leg:
         self.call = call
         self.answered: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[None] = loop.create_future()
-        self.ended_by_us = False
-        self.code = 0
-        self.reason = ""
+        self.ending = Ending(0, "", by_us=False)
+        self.ear = 0
+        """Key of its stream at the desk; 0: nobody listens."""
         call.on_answered = self._on_answered
         call.on_ended = self._on_ended
 
@@ -38,11 +39,11 @@ class Leg:
         """What is to be told of it."""
         call = self.call
         return LegFacts(
-            began_at=call.times.invite_at or 0.0,
+            began_at=call.times.invite_at,
             answered_at=call.times.answered_at,
             ended_at=call.times.ended_at,
-            ended_by_us=self.ended_by_us,
-            code=self.code,
+            ended_by_us=self.ending.by_us,
+            code=0 if call.times.answered_at is not None else self.ending.code,
             bye_at=call.times.bye_at,
             bye_answered_at=call.times.bye_answered_at,
         )
@@ -51,8 +52,8 @@ class Leg:
         if not self.answered.done():
             self.answered.set_result(None)
 
-    def _on_ended(self, code: int, reason: str, by_us: bool) -> None:
-        self.code, self.reason, self.ended_by_us = code, reason, by_us
+    def _on_ended(self, ending: Ending) -> None:
+        self.ending = ending
         if not self.ended.done():
             self.ended.set_result(None)
 
