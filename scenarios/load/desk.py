@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
-from harness.load.records import Party
+from harness.load.records import Flow, Party
 from scenarios.load.flows import CUSTOMER_ANSWERS_S
 from scenarios.load.lease import Lease
 from scenarios.load.leg import Leg
 from scenarios.load.live import LiveCall
+from simulators.light_phones.call_media import NO_CALL
 from simulators.light_phones.incoming import IncomingCall
+from simulators.light_phones.sdp import Codec
 
 BUSY = 486
 NOT_HERE = 404
@@ -34,8 +36,9 @@ class _Ear:
 class Desk:
     """See the module. ``queues_of`` an extension, ``declines`` draws whether the agent who rings declines."""
 
-    def __init__(self, lease: Lease | None, declines: Callable[[], bool]) -> None:
+    def __init__(self, lease: Lease | None, agent_codecs: tuple[Codec, ...], declines: Callable[[], bool]) -> None:
         self._lease = lease
+        self._agent_codecs = agent_codecs
         self._declines = declines
         self._loop = asyncio.get_running_loop()
         self._by_number: dict[str, LiveCall] = {}
@@ -115,6 +118,9 @@ class Desk:
         live = self._by_agent.pop(extension, None) or self.of_customer(call.from_user)
         if live is None:
             self.strays += 1
+        elif live.plan.flow is Flow.ESCALATION and not any(map(self.free, live.plan.agents)):
+            # The agent who was meant has got another call meanwhile: any other of the queue is right.
+            live.widen(self._agents_of(live.plan.queue))
         leg = Leg(call)
         self._talking[extension] = leg
         call.ring()
@@ -124,18 +130,20 @@ class Desk:
         after_s = live.plan.answer_after_s if live is not None else CUSTOMER_ANSWERS_S
         self._loop.call_later(after_s, self._agent_acts, call, leg, extension, live, self._declines())
 
-    def _agent_acts(
-        self, call: IncomingCall, leg: Leg, extension: str, live: LiveCall | None, declines: bool
-    ) -> None:
+    def _agent_acts(self, call: IncomingCall, leg: Leg, extension: str, live: LiveCall | None, declines: bool) -> None:
         if leg.ended.done():
             return
         if declines:
             call.decline(BUSY)
             return
-        call.answer(call_number=live.number if live else 0, party=Party.AGENT)
+        call.answer(call_number=live.number if live else NO_CALL, party=Party.AGENT, codecs=self._agent_codecs)
         self.listens(live, Party.AGENT, leg, extension)
         if live is not None:
             live.agent_takes(leg, extension, self._queue(extension, live))
+
+    def _agents_of(self, queue: str) -> frozenset[str]:
+        queues = self._lease.queues if self._lease else ()
+        return frozenset(extension for one in queues if one.name == queue for extension in one.agents)
 
     def _queue(self, extension: str, live: LiveCall | None) -> str:
         if live is not None and extension in live.plan.agents:

@@ -22,7 +22,9 @@ def call_number(index: int, count: int) -> int:
 class Draw:
     """Draws plans; the same seed draws the same ones in the same order."""
 
-    def __init__(self, profile: LoadProfile, ways: list[tuple[MixLine, tuple[Destination, ...]]], random: Random) -> None:
+    def __init__(
+        self, profile: LoadProfile, ways: list[tuple[MixLine, tuple[Destination, ...]]], random: Random
+    ) -> None:
         self._profile = profile
         self._ways = ways
         self._shares = [line.share for line, _ in ways]
@@ -48,7 +50,3 @@ class Draw:
             holding_s=self._profile.holding.draw(random),
             hangs_up=Party.AGENT if random.random() < agents.hang_up_share else Party.CUSTOMER,
         )
-
-    def declines(self) -> bool:
-        """Whether the agent whose phone rings now declines."""
-        return self._random.random() < self._profile.agents.decline_share

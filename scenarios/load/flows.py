@@ -73,7 +73,9 @@ async def _callback(live: LiveCall, stage: Stage) -> bool:
     if agent is None or not await _agent_answers(live, stage):
         return False
     if not await first_of(stage.customer_rings_s, live.customer_rang, agent.ended, live.release):
-        live.no_callback = f"the PBX did not call the customer within {stage.customer_rings_s:g} s of the agent's answer"
+        live.no_callback = (
+            f"the PBX did not call the customer within {stage.customer_rings_s:g} s of the agent's answer"
+        )
         return False
     customer = live.customer
     if customer is None:

@@ -90,7 +90,7 @@ def _inbound(lease: Lease, line: MixLine) -> Iterator[Destination]:
     queues = {queue.name: queue for queue in lease.queues}
     for number in lease.target.numbers:
         wanted = number.number == line.number if line.number else number.purpose is Purpose.SUPPORT
-        if wanted and number.purpose in CALLED and number.hours is None and number.queue in queues:
+        if wanted and number.purpose in CALLED and number.queue in queues:
             yield Destination(number.number, queues[number.queue])
 
 
@@ -140,8 +140,8 @@ _WAYS: dict[Flow, Callable[[Lease, MixLine], Iterator[Destination]]] = {
 }
 
 _WANTED = {
-    Flow.INBOUND: "a number with purpose 'support', no hours, and a queue",
+    Flow.INBOUND: "a number with purpose 'support' and a queue",
     Flow.IVR: "a front door ([ivr]) with its queues",
     Flow.CALLBACK: "a number whose queue's calls come out at the generator's own trunk address",
-    Flow.ESCALATION: "a number with purpose 'support', no hours, and a queue",
+    Flow.ESCALATION: "a number with purpose 'support' and a queue",
 }

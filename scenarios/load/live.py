@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from time import monotonic
 
 from harness.load.records import EarFigures, Party
@@ -50,6 +51,10 @@ class LiveCall:
     @property
     def number(self) -> int:
         return self.plan.call
+
+    def widen(self, agents: frozenset[str]) -> None:
+        """Any of these agents is the right one."""
+        self.plan = replace(self.plan, agents=agents)
 
     def hears(self, ear: Party, at: float) -> None:
         """The other party came to somebody's ear."""

@@ -14,11 +14,12 @@ from scenarios.load.lease import Lease
 from scenarios.load.leg import Leg
 from scenarios.load.live import LiveCall
 from scenarios.system import System
-from simulators.light_phones.accounts import Account, Registration
+from simulators.light_phones.accounts import Account
 from simulators.light_phones.exchange import LightExchange
 from simulators.light_phones.media import MediaEngine, StreamReport
 from simulators.light_phones.sdp import Codec, Security
 from simulators.trunk.profile import load_profile
+from simulators.trunk.protocol import ENTRY_HEADER
 
 OWN_ADDRESS = "127.0.0.1"
 """Of both sides when there is no PBX."""
@@ -28,6 +29,7 @@ AT_ONCE = 16
 UNREGISTER_S = 2.0
 LOOK_S = 0.05
 OK = 200
+SIDES = len(Party)
 
 
 class LightPhones:
@@ -38,7 +40,7 @@ class LightPhones:
         self._lease = lease
         self._desk = desk
         self._security = _security(system)
-        self._registrations: list[Registration] = []
+        self._customer_codecs = tuple(map(Codec, profile.media.codecs))
         self.engines: tuple[MediaEngine, ...] = ()
 
     async def open(self) -> None:
@@ -47,10 +49,9 @@ class LightPhones:
         addresses = (lease.customers_address, lease.agents_address) if lease else (OWN_ADDRESS, OWN_ADDRESS)
         self.engines = tuple(MediaEngine(address) for address in addresses)
         depth_ms = self._media.jitter_buffer_ms
-        codecs = (self._media.codecs, self._media.agent_codecs)
         self._customers, self._agents = (
-            LightExchange(address, engine, codecs=tuple(map(Codec, speaks)), jitter_buffer_ms=depth_ms)
-            for address, engine, speaks in zip(addresses, self.engines, codecs, strict=True)
+            LightExchange(address, engine, jitter_buffer_ms=depth_ms)
+            for address, engine in zip(addresses, self.engines, strict=True)
         )
         self._customers.on_incoming = self._desk.customer_rings
         self._agents.on_incoming = self._desk.agent_rings
@@ -59,10 +60,10 @@ class LightPhones:
 
     async def close(self) -> None:
         """Unregister, and close all. Safe at any time."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(UNREGISTER_S):
-                await asyncio.gather(*(registration.end() for registration in self._registrations))
-        if self.engines:
+        if len(self.engines) == SIDES:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(UNREGISTER_S):
+                    await asyncio.gather(*map(self._agents.unregister, self._extensions()))
             await self._customers.close()
             await self._agents.close()
         for engine in self.engines:
@@ -71,21 +72,18 @@ class LightPhones:
     @property
     def customers_contact(self) -> str:
         """``ip:port`` of all customers' phones."""
-        host, port = self._customers.address
+        host, port = self._customers.local
         return f"{host}:{port}"
 
     async def register_agents(self) -> None:
         """Raises Inconclusive when the PBX takes one of them not."""
-        assert self._lease is not None
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(extension: str) -> tuple[str, int]:
             async with gate:
-                registration = Registration(self._agents, self._account(extension), REGISTERED_FOR_S)
-                self._registrations.append(registration)
-                return extension, await registration.begin()
+                return extension, await self._agents.register(self._account(extension), REGISTERED_FOR_S)
 
-        for extension, code in await asyncio.gather(*map(one, self._lease.extensions())):
+        for extension, code in await asyncio.gather(*map(one, self._extensions())):
             if code != OK:
                 raise Inconclusive(f"the PBX did not let agent {extension} register: {code or 'no response'}")
 
@@ -95,14 +93,16 @@ class LightPhones:
         if trunk:
             user, at = plan.dialled, trunk
         else:
-            host, port = self._agents.address
+            host, port = self._agents.local
             (user,), at = plan.agents, f"{host}:{port}"
         host, _, port_text = at.rpartition(":")
         call = self._customers.dial(
             plan.customer,
             f"sip:{user}@{at}",
             (host, int(port_text)),
+            codecs=self._customer_codecs,
             security=self._security,
+            headers=[(ENTRY_HEADER, plan.entry)] if plan.entry else [],
             call_number=plan.call,
             party=Party.CUSTOMER,
         )
@@ -138,6 +138,9 @@ class LightPhones:
             return None
         found = quality(figures, agreed.codec, jitter_buffer_ms=self._media.jitter_buffer_ms)
         return found.mos if found else None
+
+    def _extensions(self) -> list[str]:
+        return self._lease.extensions() if self._lease else []
 
     def _account(self, extension: str) -> Account:
         assert self._lease is not None

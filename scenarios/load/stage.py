@@ -12,15 +12,15 @@ from pathlib import Path
 from random import Random
 from time import monotonic
 
-from harness.errors import HarnessMisuse, Inconclusive, TrunkproofError
+from harness.errors import Inconclusive, TrunkproofError
 from harness.load.profile import MixLine
 from harness.load.records import Cause, EarFigures, Flow, Party
 from harness.messages import Event
 from harness.target import Queue
+from scenarios.load.customers import CustomerPool
 from scenarios.load.desk import Desk
 from scenarios.load.drawing import Draw, call_number
 from scenarios.load.ears import HeardAtEar, heard_at
-from scenarios.load.customers import CustomerPool
 from scenarios.load.facts import Plan, Signalling
 from scenarios.load.flows import play
 from scenarios.load.health import HealthWatch
@@ -34,8 +34,9 @@ from scenarios.load.protocol import CallDone, GeneratorConfig, Offer, OfferDone
 from scenarios.load.trunk_side import Heard, TrunkSide, is_callback, signalling_of
 from simulators.pbx.adapter import PbxAdapter
 from simulators.pbx.adapters import adapter_for
+from simulators.light_phones.sdp import Codec
 from simulators.phones.customers import Customer
-from simulators.trunk.protocol import CallFinished, CallStarted, CallTimed
+from simulators.trunk.protocol import CallStarted, CallTimed
 
 TOLD_S = 3.0
 """How long the trunk may take to tell of a call after both of its legs have ended."""
@@ -94,7 +95,11 @@ class LoadStage:
     async def open(self) -> None:
         """Start all. Raises HarnessMisuse, Inconclusive."""
         config = self._config
-        self._desk = Desk(self._lease, lambda: self._declining.random() < self._profile.agents.decline_share)
+        self._desk = Desk(
+            self._lease,
+            tuple(map(Codec, self._profile.media.agent_codecs)),
+            lambda: self._declining.random() < self._profile.agents.decline_share,
+        )
         self._phones = LightPhones(self._profile, self._lease, config.system, self._desk)
         await self._phones.open()
         pid = None
@@ -175,6 +180,8 @@ class LoadStage:
         plan = self._draw.plan(number, customer or NOBODY)
         if self._lease is None:
             plan = replace(plan, agents=frozenset({f"agent-{number}"}))
+        elif plan.flow is Flow.ESCALATION:
+            plan = self._escalated(plan)
         live = LiveCall(
             plan,
             customer or NOBODY,
@@ -195,6 +202,16 @@ class LoadStage:
         live.started_at = monotonic()
         self.health.began(live.started_at - due_at)
         self._spawn(self._play(live))
+
+    def _escalated(self, plan: Plan) -> Plan:
+        """The customer taps a link that an agent sent, one who is free now."""
+        assert self._lease is not None and self._trunk is not None
+        agent = self._free_agent(plan) or min(plan.agents)
+        payload = self._lease.target.escalation.agent_payload.format(agent=agent, queue=plan.queue, case=plan.call)
+        return replace(plan, agents=frozenset({agent}), entry=self._trunk.link(plan.dialled, payload))
+
+    def _free_agent(self, plan: Plan) -> str | None:
+        return next((extension for extension in sorted(plan.agents) if self._desk.free(extension)), None)
 
     def _cannot_begin(self, customer: Customer | None) -> str:
         if customer is None:
@@ -288,15 +305,13 @@ class LoadStage:
 
     async def click(self, live: LiveCall) -> str:
         """A free agent of the queue has the PBX call the customer."""
-        extension = next((extension for extension in sorted(live.plan.agents) if self._desk.free(extension)), None)
+        extension = self._free_agent(live.plan)
         if extension is None:
             return f"all agents of {live.plan.queue} were in calls: the target has too few for this load"
         if self._pbx is None:
             return "there is no PBX"
         self._desk.expect_agent(extension, live)
-        clicked = self._loop.run_in_executor(
-            self._clicks, self._pbx.click_to_call, extension, live.plan.customer
-        )
+        clicked = self._loop.run_in_executor(self._clicks, self._pbx.click_to_call, extension, live.plan.customer)
         try:
             told = await clicked
         except Inconclusive as refused:
@@ -360,11 +375,6 @@ def direct_signalling(leg: Leg) -> Signalling:
 
 def _ways(share: Lease | None, mix: list[MixLine]) -> list[tuple[MixLine, tuple[Destination, ...]]]:
     """Where the calls of each line may go. Raises HarnessMisuse."""
-    for line in mix:
-        if line.flow is Flow.ESCALATION:
-            raise HarnessMisuse(
-                "the flow 'escalation' is not playable under load yet", where="mix.flow", suggestion="leave it out"
-            )
     if share is None:
         anyone = Destination("", Queue(name=DIRECT, agents=[]))
         return [(MixLine(flow=Flow.INBOUND, share=1.0, name="baseline"), (anyone,))]

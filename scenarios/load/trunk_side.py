@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from harness.errors import Inconclusive
+from harness.errors import HarnessMisuse, Inconclusive
 from harness.messages import Event
 from harness.process import Simulator
 from scenarios.load.facts import Signalling
@@ -26,11 +26,14 @@ from simulators.trunk.protocol import (
     Direction,
     KeepTrace,
     Probe,
+    TracedCalls,
     TrunkConfig,
     WhereCustomersCall,
 )
+from simulators.whatsapp.entry_points import DeepLink, deep_link
 from simulators.whatsapp.people import BusinessNumber, WhatsAppUser
-from simulators.whatsapp.protocol import BeginAnew, ChangeInProfile, PutBusiness, PutUser, WriteToBusiness
+from simulators.whatsapp.protocol import BeginAnew, ChangeInProfile, PutBusiness, PutUser, WhatRules, WriteToBusiness
+from simulators.whatsapp.rules import Rules
 
 PROBE_S = 5.0
 GREETS = "Hello, I have a question about my order."
@@ -59,6 +62,7 @@ class TrunkSide:
         self._sockets = Path(tempfile.mkdtemp(prefix="trunkproof-"))
         socket = str(self._sockets / "policy") if with_platform else ""
         self._platform: Simulator | None = None
+        self._rules: Rules | None = None
         if with_platform:
             self._platform = Simulator(
                 "the platform simulator",
@@ -74,6 +78,7 @@ class TrunkSide:
                 keep_events=False,
             )
             self._platform.ready()
+            self._rules = self._platform.call(WhatRules())
         config = trunk_config(
             system, name=f"trunk {name}", address=address, trace=directory / "trunk.jsonl", policy_socket=socket
         )
@@ -98,7 +103,9 @@ class TrunkSide:
         answer = self._trunk.call(Probe(timeout_s=PROBE_S), timeout_s=PROBE_S + 3)
         if not answer.code:
             pbx = self._system.running.target.pbx
-            raise Inconclusive(f"the PBX at {pbx.host}:{pbx.port}/{pbx.transport} did not answer OPTIONS from the trunk")
+            raise Inconclusive(
+                f"the PBX at {pbx.host}:{pbx.port}/{pbx.transport} did not answer OPTIONS from the trunk"
+            )
 
     def introduce(self, customers: Iterable[Customer], contact: str) -> None:
         """Make customers known to the trunk; their phones are at ``contact``. On the platform all have allowed calls
@@ -115,6 +122,14 @@ class TrunkSide:
                     contact=contact,
                 )
             )
+
+    def link(self, number: str, payload: str) -> str:
+        """A ``wa.me/call`` link that carries where a call belongs. Raises HarnessMisuse for a payload unfit for it."""
+        assert self._rules is not None, "there is no platform"
+        link = deep_link(number, payload, self._rules)
+        if not isinstance(link, DeepLink):
+            raise HarnessMisuse(f"[escalation]: the payload is not fit for a link: {link.name} {link.says}")
+        return str(link)
 
     def keep_trace(self, trunk_call: str) -> None:
         """The messages of a call that is over are wanted."""
@@ -176,4 +191,4 @@ def is_callback(event: CallStarted) -> bool:
 
 
 def _for_load(config: TrunkConfig) -> TrunkConfig:
-    return replace(config, trace_calls="kept")
+    return replace(config, trace_calls=TracedCalls.KEPT)
