@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import accumulate
+from math import sqrt
 from random import Random
 
 
@@ -89,5 +90,5 @@ def _within(stretch: Stretch, count: float) -> float:
     if growth == 0:
         return count / stretch.from_rate
     # count = from_rate * t + growth * t^2 / 2
-    root = max(0.0, stretch.from_rate**2 + 2 * growth * count) ** 0.5
+    root = sqrt(max(0.0, stretch.from_rate**2 + 2 * growth * count))
     return 2 * count / (stretch.from_rate + root)

@@ -33,9 +33,13 @@ class Column:
         return self.kind in (float, int)
 
 
-@cache
 def columns_of(record: type) -> tuple[Column, ...]:
     """The columns of a record's class, in the order of its fields; those of what a party heard as ``ear.field``."""
+    return _columns(record)
+
+
+@cache
+def _columns(record: type) -> tuple[Column, ...]:
     hints = get_type_hints(record)
     found: list[Column] = []
     for each in fields(record):
@@ -58,7 +62,8 @@ def _kind(hint: Any) -> tuple[type, bool]:
 
 def values_of(record: Any) -> list[Any]:
     """A record's values in the order of its columns; those of an ear that heard nothing that counts are None."""
-    return [get(record) for get in _getters(type(record))]
+    kind: type = type(record)
+    return [get(record) for get in _getters(kind)]
 
 
 @cache
@@ -103,7 +108,8 @@ class Table(Generic[RecordT]):
 
     def row(self, number: int) -> RecordT:
         """One record (from 0)."""
-        return _record(self.record, {path: values[number] for path, values in self.columns.items()}, "")
+        row: RecordT = _record(self.record, {path: values[number] for path, values in self.columns.items()}, "")
+        return row
 
     def __iter__(self) -> Iterator[RecordT]:
         return (self.row(number) for number in range(len(self)))
@@ -117,22 +123,23 @@ def _array(column: Column, values: Sequence[Any]) -> NDArray[Any]:
     return texts
 
 
-def _record(record: type[Any], values: Mapping[str, Any], within: str) -> Any:
-    hints = get_type_hints(record)
+def _record(record: type, values: Mapping[str, Any], within: str) -> Any:
     arguments: dict[str, Any] = {}
-    for each in fields(record):
-        path = f"{within}{each.name}"
-        if path in values:
-            arguments[each.name] = _value(_column(record, each.name), values[path])
-        elif _kind(hints[each.name])[0] is EarFigures:
+    for name, column in _plan(record):
+        path = f"{within}{name}"
+        if column is not None:
+            arguments[name] = _value(column, values[path])
+        else:
             absent = np.isnan(values[f"{path}.received"])
-            arguments[each.name] = None if absent else _record(EarFigures, values, f"{path}.")
+            arguments[name] = None if absent else _record(EarFigures, values, f"{path}.")
     return record(**arguments)
 
 
 @cache
-def _column(record: type, path: str) -> Column:
-    return next(column for column in columns_of(record) if column.path == path)
+def _plan(record: type) -> tuple[tuple[str, Column | None], ...]:
+    """Names of its fields, each with its column; an ear has several, thus none."""
+    by_path = {column.path: column for column in _columns(record)}
+    return tuple((each.name, by_path.get(each.name)) for each in fields(record))
 
 
 def _value(column: Column, value: Any) -> Any:

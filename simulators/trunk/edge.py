@@ -109,7 +109,7 @@ class Trace:
 
     def __init__(self, writer: SipTraceWriter, traced: TracedCalls = TracedCalls.ALL) -> None:
         self._writer = writer
-        self.kept = KeptTrace(self._write) if traced is TracedCalls.KEPT else None
+        self.kept = KeptTrace(self._write) if traced == TracedCalls.KEPT else None
 
     def record(self, octets: bytes, source: Address, destination: Address, transport: str, at: float) -> None:
         """``at`` is CLOCK_MONOTONIC in s, taken at the socket."""

@@ -21,7 +21,12 @@ from tests.load.samples import a_call, a_refused_call, a_second, many_calls
 SECONDS = st.none() | st.integers(0, 10**10).map(lambda n: n / 10**6)
 LINES = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"))
 EARS = st.none() | st.builds(
-    EarFigures, received=st.integers(0, 10**6), jitter_ms=st.just(0.125), delay_ms=SECONDS, first_own_s=SECONDS, mos=SECONDS
+    EarFigures,
+    received=st.integers(0, 10**6),
+    jitter_ms=st.just(0.125),
+    delay_ms=SECONDS,
+    first_own_s=SECONDS,
+    mos=SECONDS,
 )
 CALLS = st.builds(
     CallRecord,
