@@ -44,7 +44,7 @@ class Desk:
         self._by_number: dict[str, LiveCall] = {}
         self._by_stamp: dict[int, LiveCall] = {}
         self._by_agent: dict[str, LiveCall] = {}
-        """Calls whose agent is known beforehand: without a PBX."""
+        """Calls back whose agent has clicked: for a PBX that does not show the customer's number."""
         self._talking: dict[str, Leg] = {}
         self._ears: dict[int, _Ear] = {}
         self._early: dict[int, list[tuple[int, Party, float]]] = {}
@@ -58,17 +58,14 @@ class Desk:
         """A call begins."""
         self._by_stamp[live.number] = live
         self._by_number[_key(live.plan.customer)] = live
-        if self._lease is None:
-            for extension in live.plan.agents:
-                self._by_agent[extension] = live
 
     def remove(self, live: LiveCall) -> None:
         """A call is over."""
         now = monotonic()
         self._by_stamp.pop(live.number, None)
         self._by_number.pop(_key(live.plan.customer), None)
-        for extension in live.plan.agents if self._lease is None else ():
-            self._by_agent.pop(extension, None)
+        for extension in [agent for agent, call in self._by_agent.items() if call is live]:
+            del self._by_agent[extension]
         self._over[live.number] = now
         while self._over and next(iter(self._over.values())) < now - REMEMBERED_S:
             self._over.popitem(last=False)
@@ -115,7 +112,7 @@ class Desk:
         if not self.free(extension):
             call.decline(BUSY)
             return
-        live = self._by_agent.pop(extension, None) or self.of_customer(call.from_user)
+        live = self.of_customer(call.from_user) or self._by_agent.pop(extension, None)
         if live is None:
             self.strays += 1
         elif live.plan.flow is Flow.ESCALATION and not any(map(self.free, live.plan.agents)):

@@ -34,10 +34,6 @@ class Lease:
     agents_address: str
     queues: tuple[Queue, ...]
 
-    def extensions(self) -> list[str]:
-        """The agents to be registered."""
-        return list(dict.fromkeys(extension for queue in self.queues for extension in queue.agents))
-
     def queues_of(self, extension: str) -> tuple[str, ...]:
         """Names of the queues that an agent serves."""
         return tuple(queue.name for queue in self.queues if extension in queue.agents)
@@ -68,6 +64,11 @@ def lease(target: Target, index: int, workers: int) -> Lease:
                 suggestion="run with fewer --workers, or declare more",
             )
     queues = tuple(queue for queue, owner in _owners(target, trunks, workers) if owner == index)
+    if not queues:
+        raise HarnessMisuse(
+            f"the target {target.name!r} has no queue for generator {index + 1} of {workers}",
+            suggestion="run with fewer --workers, or declare more queues",
+        )
     return Lease(target, trunks[index], phones[2 * index], phones[2 * index + 1], queues)
 
 
@@ -75,8 +76,11 @@ def _owners(target: Target, trunks: list[str], workers: int) -> Iterator[tuple[Q
     """Whose each queue is: a front door's all belong to one; a queue whose calls to customers come out at a trunk
     address belongs to whose that is."""
     of_line = {queue: number for number, line in enumerate(target.ivr.lines) for queue in line.queues.values()}
+    allowed = set(target.load.queues) or {queue.name for queue in target.queues}
     turn = 0
     for queue in target.queues:
+        if queue.name not in allowed:
+            continue
         if queue.name in of_line:
             yield queue, of_line[queue.name] % workers
         elif queue.trunk_address:

@@ -40,6 +40,7 @@ class LightPhones:
         self._lease = lease
         self._desk = desk
         self._security = _security(system)
+        self._registered: list[str] = []
         self._customer_codecs = tuple(map(Codec, profile.media.codecs))
         self.engines: tuple[MediaEngine, ...] = ()
 
@@ -63,7 +64,7 @@ class LightPhones:
         if len(self.engines) == SIDES:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(UNREGISTER_S):
-                    await asyncio.gather(*map(self._agents.unregister, self._extensions()))
+                    await asyncio.gather(*map(self._agents.unregister, self._registered))
             await self._customers.close()
             await self._agents.close()
         for engine in self.engines:
@@ -75,15 +76,16 @@ class LightPhones:
         host, port = self._customers.local
         return f"{host}:{port}"
 
-    async def register_agents(self) -> None:
-        """Raises Inconclusive when the PBX takes one of them not."""
+    async def register_agents(self, extensions: list[str]) -> None:
+        """Have them at work. Raises Inconclusive when the PBX takes one of them not."""
         gate = asyncio.Semaphore(AT_ONCE)
+        self._registered = extensions
 
         async def one(extension: str) -> tuple[str, int]:
             async with gate:
                 return extension, await self._agents.register(self._account(extension), REGISTERED_FOR_S)
 
-        for extension, code in await asyncio.gather(*map(one, self._extensions())):
+        for extension, code in await asyncio.gather(*map(one, extensions)):
             if code != OK:
                 raise Inconclusive(f"the PBX did not let agent {extension} register: {code or 'no response'}")
 
@@ -138,9 +140,6 @@ class LightPhones:
             return None
         found = quality(figures, agreed.codec, jitter_buffer_ms=self._media.jitter_buffer_ms)
         return found.mos if found else None
-
-    def _extensions(self) -> list[str]:
-        return self._lease.extensions() if self._lease else []
 
     def _account(self, extension: str) -> Account:
         assert self._lease is not None

@@ -65,6 +65,8 @@ class LoadStage:
         self._lending = Random(f"{seed} customers")
         self._pacing = Random(f"{seed} arrivals")
         self._customers = CustomerPool(profile.customers, config.seed, config.index, config.workers)
+        queues = {place.queue.name: place.queue for _, places in ways for place in places}
+        self._staff = list(dict.fromkeys(extension for queue in queues.values() for extension in queue.agents))
         self._flows = {line.flow for line, _ in ways}
         deadlines = target.deadlines if target else None
         self.limits = Limits(
@@ -106,7 +108,7 @@ class LoadStage:
         if config.system is not None and self._lease is not None:
             self._trunk = await asyncio.to_thread(self._start_trunk, config, self._lease)
             pid = self._trunk.pid
-            await self._phones.register_agents()
+            await self._phones.register_agents(self._staff)
             if Flow.CALLBACK in self._flows:
                 self._pbx = adapter_for(config.system.running)
         self.health = HealthWatch(

@@ -54,6 +54,15 @@ def test_keys_that_lead_nowhere_are_the_users_mistake(target):
         lease(target, 0, 1).destinations(MixLine(flow=Flow.IVR, share=1, keys="99"))
 
 
+def test_queues_that_are_not_for_load_runs_stay_free():
+    target = load_target("reference-load")
+    names = [queue.name for index in range(4) for queue in lease(target, index, 4).queues]
+    assert sorted(names) == sorted(target.load.queues)
+    for index in range(4):
+        for flow in (Flow.INBOUND, Flow.IVR, Flow.CALLBACK):
+            assert lease(target, index, 4).destinations(MixLine(flow=flow, share=1))
+
+
 def test_too_many_generators_for_a_target(target):
     with pytest.raises(HarnessMisuse, match="trunk addresses"):
         lease(target, 0, 100)
