@@ -155,7 +155,7 @@ class Desk:
         stream = leg.call.stream
         if stream is None:
             return
-        leg.ear = stream.number
+        leg.ear = id(stream)
         self._ears[leg.ear] = _Ear(live, ear, leg, extension)
         for call, party, at in self._early.pop(leg.ear, ()):
             self.heard(leg.ear, call, party, at)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from harness.load.records import EarFigures, Party
 from scenarios.load.facts import Foreign
-from simulators.light_phones.media.reports import StampCount, StreamReport
+from simulators.light_phones.media.facts import StampCount, StreamReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,6 @@ class HealthWatch:
         self.zero_at = monotonic()
         """Moment from which samples count; a run sets it to its own."""
         self.counts = Counts()
-        self._media_s = 0.0
         self._own_s, self._trunk_s = _cpu_s(self._own), _cpu_s(self._trunk)
         self._at = monotonic()
         psutil.cpu_percent()
@@ -77,9 +76,8 @@ class HealthWatch:
         passed, self._at = max(now - self._at, 1e-3), now
         counts, self.counts = self.counts, Counts()
         media = [engine.health() for engine in self._engines]
-        media_s = sum(one.cpu_s for one in media)
         own_s, trunk_s = _cpu_s(self._own), _cpu_s(self._trunk)
-        media_cpu = (media_s - self._media_s) / passed
+        media_cpu = sum(one.cpu_s for one in media) / passed
         sample = HealthSample(
             at=now - self.zero_at,
             worker=self._worker,
@@ -97,7 +95,7 @@ class HealthWatch:
             media_cpu=media_cpu,
             machine_cpu=psutil.cpu_percent() / 100,
         )
-        self._media_s, self._own_s, self._trunk_s = media_s, own_s, trunk_s
+        self._own_s, self._trunk_s = own_s, trunk_s
         return sample
 
 

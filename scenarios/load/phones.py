@@ -16,7 +16,8 @@ from scenarios.load.live import LiveCall
 from scenarios.system import System
 from simulators.light_phones.accounts import Account
 from simulators.light_phones.exchange import LightExchange
-from simulators.light_phones.media import MediaEngine, StreamReport
+from simulators.light_phones.media.engine import MediaEngine, StampHeard
+from simulators.light_phones.media.facts import StreamReport
 from simulators.light_phones.sdp import Codec, Security
 from simulators.trunk.profile import load_profile
 from simulators.trunk.protocol import ENTRY_HEADER
@@ -131,7 +132,8 @@ class LightPhones:
         """Tell the desk who was heard where since the last time."""
         for engine in self.engines:
             for event in engine.heard():
-                self._desk.heard(event.stream, event.call, event.party, event.first_at)
+                if isinstance(event, StampHeard):
+                    self._desk.heard(id(event.stream), event.call, event.party, event.at)
 
     def mos(self, leg: Leg, figures: EarFigures) -> float | None:
         """Estimated quality at a leg's ear."""

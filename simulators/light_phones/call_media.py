@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.load.records import Party
-from simulators.light_phones.ports import MediaEngine, Stream, StreamSettings
+from simulators.light_phones.ports import JITTER_BUFFER_MS, MediaEngine, Stream, StreamSettings
 from simulators.light_phones.sdp import (
     EVENT_CLOCK_HZ,
     KEY_OCTETS,
@@ -30,7 +30,14 @@ class CallMedia:
     """``stream`` is there from the first SDP of ours on. Packets flow from the moment at which an offer has its answer;
     they carry the stamp ``call_number`` and ``party``."""
 
-    def __init__(self, engine: MediaEngine, address: str, codecs: tuple[Codec, ...], security: Security) -> None:
+    def __init__(
+        self,
+        engine: MediaEngine,
+        address: str,
+        codecs: tuple[Codec, ...],
+        security: Security,
+        jitter_buffer_ms: int = JITTER_BUFFER_MS,
+    ) -> None:
         self.call_number = NO_CALL
         self.party = Party.CUSTOMER
         self.stream: Stream | None = None
@@ -39,6 +46,7 @@ class CallMedia:
         """The engine's report, once the call is over."""
         self.codecs = codecs
         self._engine = engine
+        self._jitter_buffer_ms = jitter_buffer_ms
         self._address = address
         self.security = security
         """Of the offers that we make."""
@@ -125,6 +133,7 @@ class CallMedia:
                 receive_key=agreed.receive_key,
                 call=self.call_number,
                 party=self.party,
+                jitter_buffer_ms=self._jitter_buffer_ms,
             )
         )
         self._let_flow(agreed.sends)

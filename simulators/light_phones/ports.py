@@ -9,6 +9,8 @@ from harness.load.records import Party
 from simulators.light_phones.sdp import Codec
 
 Address = tuple[str, int]
+JITTER_BUFFER_MS = 60
+"""Depth of the jitter buffer after which packets count as late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,7 @@ class StreamSettings:
     receive_key: bytes
     call: int
     party: Party
-    jitter_buffer_ms: int = 60
+    jitter_buffer_ms: int = JITTER_BUFFER_MS
 
 
 class Stream(Protocol):
@@ -48,6 +50,9 @@ class Stream(Protocol):
     def send_digits(self, digits: str) -> None: ...
     def pause(self) -> None: ...
     def resume(self) -> None: ...
+    def report(self) -> Any:
+        """What was sent and heard until now."""
+
     def close(self) -> Any:
         """The report of what was sent and heard."""
 
