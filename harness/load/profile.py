@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import log, log1p, sqrt
 from pathlib import Path
+from random import Random
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -40,6 +43,25 @@ class Spread(Section):
         if self.distribution in ("exponential", "lognormal") and self.mean_s <= 0:
             raise ValueError(f'distribution = "{self.distribution}" needs a mean_s above 0')
         return self
+
+
+    def draw(self, random: Random) -> float:
+        """One length of time, in s."""
+        drawn = _DRAWS[self.distribution](self, random)
+        return min(max(drawn, self.least_s), self.most_s)
+
+
+def _lognormal(spread: Spread, random: Random) -> float:
+    variance = log1p((spread.deviation_s / spread.mean_s) ** 2)
+    return random.lognormvariate(log(spread.mean_s) - variance / 2, sqrt(variance))
+
+
+_DRAWS: dict[str, Callable[[Spread, Random], float]] = {
+    "constant": lambda spread, _random: spread.mean_s,
+    "uniform": lambda spread, random: random.uniform(spread.least_s, spread.most_s),
+    "exponential": lambda spread, random: random.expovariate(1 / spread.mean_s),
+    "lognormal": _lognormal,
+}
 
 
 class StretchSection(Section):
