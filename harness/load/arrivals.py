@@ -55,6 +55,18 @@ class Arrivals:
             at -= stretch.seconds
         return self.course[-1].to_rate if self.course else 0.0
 
+    def expected(self, seconds: float) -> float:
+        """How many calls of the whole arrive in the first ``seconds``, on average."""
+        if self.process is Process.RECORDED:
+            return float(sum(at < seconds for at in self.times))
+        calls = 0.0
+        for stretch in self.course:
+            part = min(stretch.seconds, seconds)
+            growth = (stretch.to_rate - stretch.from_rate) / stretch.seconds
+            calls += (stretch.from_rate + growth * part / 2) * part
+            seconds -= part
+        return calls + (self.course[-1].to_rate * seconds if self.course else 0.0)
+
     def due(self, random: Random) -> Iterator[float]:
         """The times of this part's arrivals in s, rising; endless, but for RECORDED and a course that ends at 0."""
         if self.process is Process.RECORDED:
