@@ -107,7 +107,6 @@ class RawLines:
                 return True
         return False
 
-
     # The wire at the Via's port
 
     def _listen_at_via_port(self) -> None:

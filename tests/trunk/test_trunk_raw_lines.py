@@ -18,6 +18,7 @@ from harness.process import SimulatorRefused
 from harness.sip.message import SipMessage, answer_to, salvage
 from scenarios.torture.trial import answers_as_expected, send_torture, takes_no_harm
 from simulators.trunk.protocol import CloseLine, LineClosed, OctetsAnswered, OpenCalls, SendOctets
+from simulators.trunk.raw_lines import VIA_PORT
 from tests.scenarios.stand_ins import small_target
 
 ODD = b"OPTIONS  sip:x@y  SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKodd\r\nCall-ID: odd\r\n"
@@ -45,6 +46,17 @@ def test_a_datagram_goes_as_it_is_and_its_answer_comes_to_nobody_else(rig: RigMa
     connect(r)
     assert [e.octets for e in r.trunk.events() if isinstance(e, OctetsAnswered)] == [answer_of("odd")]
     assert any(entry.octets == ODD for entry in r.trace())
+
+
+def test_an_answer_to_the_port_of_the_via_is_heard_where_the_trunk_has_another(rig: RigMaker) -> None:
+    r = rig()
+    assert r.pbx_side_port != VIA_PORT
+    line = r.trunk.call(SendOctets(octets=ODD))
+    r.pbx._socket.sendto(answer_of("odd"), (TRUNK, VIA_PORT))
+    assert answered(r, line) == answer_of("odd")
+    r.trunk.call(CloseLine(line=line))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
+        again.bind((TRUNK, VIA_PORT))
 
 
 def test_a_closed_line_hears_nothing(rig: RigMaker) -> None:
