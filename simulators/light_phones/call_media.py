@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.load.records import Party
-from simulators.light_phones.ports import JITTER_BUFFER_MS, MediaEngine, Stream, StreamSettings
+from simulators.light_phones.ports import MediaEngine, Stream, StreamSettings
 from simulators.light_phones.sdp import (
     EVENT_CLOCK_HZ,
     KEY_OCTETS,
@@ -24,6 +24,8 @@ from simulators.light_phones.sdp import (
 
 NO_CALL = 0
 """Stamp of a stream whose call nobody knows yet."""
+JITTER_BUFFER_MS = 60
+"""Depth by which packets are judged late."""
 
 
 class CallMedia:
@@ -36,6 +38,7 @@ class CallMedia:
         address: str,
         codecs: tuple[Codec, ...],
         security: Security,
+        *,
         jitter_buffer_ms: int = JITTER_BUFFER_MS,
     ) -> None:
         self.call_number = NO_CALL
@@ -46,8 +49,8 @@ class CallMedia:
         """The engine's report, once the call is over."""
         self.codecs = codecs
         self._engine = engine
-        self._jitter_buffer_ms = jitter_buffer_ms
         self._address = address
+        self._jitter_buffer_ms = jitter_buffer_ms
         self.security = security
         """Of the offers that we make."""
         self._own: OwnMedia | None = None

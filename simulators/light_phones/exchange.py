@@ -17,12 +17,12 @@ from harness.sip.message import MalformedMessageError, SipMessage, check_headers
 from harness.trace import SipTraceEntry, decode_octets
 from simulators.light_phones.accounts import Account, Registration
 from simulators.light_phones.call import Call
-from simulators.light_phones.call_media import NO_CALL, CallMedia
+from simulators.light_phones.call_media import JITTER_BUFFER_MS, NO_CALL, CallMedia
 from simulators.light_phones.dialog import Dialog, routes_in, target_in
 from simulators.light_phones.incoming import IncomingCall
 from simulators.light_phones.inquiry import Done, Inquiry
 from simulators.light_phones.outgoing import OutgoingCall
-from simulators.light_phones.ports import JITTER_BUFFER_MS, MediaEngine
+from simulators.light_phones.ports import MediaEngine
 from simulators.light_phones.sdp import Codec, Security
 from simulators.light_phones.transactions import (
     ClientTransaction,
@@ -160,7 +160,7 @@ class LightExchange:
         tag = self.new_tag()
         own = sip_uri(from_user, account.domain if account is not None else self.local[0])
         dialog = Dialog(self.new_call_id(), f"{name_addr(display, own)};tag={tag}", f"<{to_uri}>", to_uri, next_hop)
-        media = CallMedia(self._engine, self.local[0], codecs, security, self._jitter_buffer_ms)
+        media = self._media(codecs, security)
         media.call_number, media.party = call_number, party
         call = OutgoingCall(
             self, dialog, from_user, tag, media, next_hop=next_hop, account=account, headers=as_lines(headers)
@@ -172,6 +172,9 @@ class LightExchange:
             self.forget(call)
             raise
         return call
+
+    def _media(self, codecs: tuple[Codec, ...], security: Security) -> CallMedia:
+        return CallMedia(self._engine, self.local[0], codecs, security, jitter_buffer_ms=self._jitter_buffer_ms)
 
     # What calls and registrations need.
 
@@ -355,7 +358,7 @@ class LightExchange:
             routes_in(message, upwards=False),
             remote_number=int(_number(message)),
         )
-        media = CallMedia(self._engine, self.local[0], ALL_CODECS, Security.NONE, self._jitter_buffer_ms)
+        media = self._media(ALL_CODECS, Security.NONE)
         call = IncomingCall(self, dialog, user_of(message.request_uri), tag, media, transaction, at)
         self._calls[dialog.call_id, tag] = call
         self._invited[origin] = call

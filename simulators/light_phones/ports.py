@@ -9,8 +9,6 @@ from harness.load.records import Party
 from simulators.light_phones.sdp import Codec
 
 Address = tuple[str, int]
-JITTER_BUFFER_MS = 60
-"""Depth of the jitter buffer after which packets count as late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +30,7 @@ class StreamSettings:
     receive_key: bytes
     call: int
     party: Party
-    jitter_buffer_ms: int = JITTER_BUFFER_MS
+    jitter_buffer_ms: int
 
 
 class Stream(Protocol):
