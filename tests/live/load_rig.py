@@ -63,7 +63,7 @@ def profile(rate: float, holding_s: float, mix: str = "inbound", **what) -> Load
         "holding": {"mean_s": holding_s},
         "mix": [{"flow": flow, "share": 1.0} for flow in mix.split(",")],
         "agents": {"answer_after": {"mean_s": 0.3}},
-        "customers": {"count": 400},
+        "customers": {"count": 2000},
     }
     return LoadProfile.model_validate(data | what)
 

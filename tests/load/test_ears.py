@@ -1,18 +1,14 @@
 """From a stream's counts to what a party heard."""
 
+from dataclasses import fields
+
 import pytest
 
 from harness.load.records import Party
 from scenarios.load.ears import heard_at
 from simulators.light_phones.media.facts import StampCount, StreamReport
 
-NOTHING = dict.fromkeys(
-    (
-        "ssrc sent sent_digits send_failed skipped received expected lost late duplicated reordered longest_burst sources "
-        "clock_jumps malformed undecryptable elsewhere other_payload unstamped receive_drops"
-    ).split(),
-    0,
-)
+NOTHING = {field.name: 0 for field in fields(StreamReport) if field.name not in ("stamps", "digits", "far")}
 
 
 def stamp(call: int, party: Party, packets: int, first_at: float = 12.1) -> StampCount:
@@ -29,16 +25,8 @@ def stamp(call: int, party: Party, packets: int, first_at: float = 12.1) -> Stam
 
 
 def heard(*stamps: StampCount, over=None, **counts):
-    report = StreamReport(
-        **(NOTHING | counts),
-        jitter_ms=0.4,
-        jitter_max_ms=1.0,
-        first_at=10.0,
-        last_at=20.0,
-        stamps=stamps,
-        digits=(),
-        far=None,
-    )
+    times = {"jitter_ms": 0.4, "jitter_max_ms": 1.0, "first_at": 10.0, "last_at": 20.0}
+    report = StreamReport(**(NOTHING | times | counts), stamps=stamps, digits=(), far=None)
     return heard_at(
         Party.CUSTOMER,
         7,
