@@ -87,6 +87,12 @@ class Desk:
         """An agent has clicked on a customer's number: the phone that rings is for that call."""
         self._by_agent[extension] = live
 
+    def send_home(self) -> None:
+        """Calls of agents that are nobody's end."""
+        for leg in self._talking.values():
+            leg.end()
+        self._talking.clear()
+
     # Phones ring
 
     def customer_rings(self, call: IncomingCall) -> None:

@@ -61,8 +61,8 @@ class LegFacts:
     ended_at: float | None = None
     """None: it did not end by itself, and was given up."""
     ended_by_us: bool = False
-    code: int = 0
-    """Why it ended before the answer, 0 after one."""
+    reason: str = ""
+    """Why it ended, in the phone's words."""
     bye_at: float | None = None
     bye_answered_at: float | None = None
 

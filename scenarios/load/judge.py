@@ -133,7 +133,7 @@ def _no_response(facts: CallFacts, limits: Limits) -> str:
 def _no_agent(facts: CallFacts, _limits: Limits) -> str:
     if facts.no_agent:
         return facts.no_agent
-    return "" if facts.agent else "the PBX ended the call before an agent's phone rang"
+    return "" if facts.agent else f"the call ended before an agent's phone rang{_reason(facts)}"
 
 
 def _wrong_destination(facts: CallFacts, _limits: Limits) -> str:
@@ -180,8 +180,15 @@ def _dropped(facts: CallFacts, _limits: Limits) -> str:
     if ended is None:
         return ""
     if began is None:
-        return "the PBX ended the call before it had connected customer and agent"
-    return f"the PBX ended the call {max(ended - began, 0.0):.1f} s after the agent's answer"
+        return f"the call ended before customer and agent were connected{_reason(facts)}"
+    return f"the PBX ended the call {max(ended - began, 0.0):.1f} s after the agent's answer{_reason(facts)}"
+
+
+def _reason(facts: CallFacts) -> str:
+    """Why the leg that ended first did."""
+    legs = [leg for leg in (facts.customer, facts.agent.leg if facts.agent else None) if leg is not None]
+    first = min((leg for leg in legs if leg.ended_at is not None), key=lambda leg: leg.ended_at or 0.0, default=None)
+    return f" ({first.reason})" if first is not None and first.reason else ""
 
 
 def _not_ended(facts: CallFacts, _limits: Limits) -> str:

@@ -43,7 +43,7 @@ class Leg:
             answered_at=call.times.answered_at,
             ended_at=call.times.ended_at,
             ended_by_us=self.ending.by_us,
-            code=0 if call.times.answered_at is not None else self.ending.code,
+            reason=self.ending.reason,
             bye_at=call.times.bye_at,
             bye_answered_at=call.times.bye_answered_at,
         )

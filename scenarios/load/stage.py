@@ -33,6 +33,7 @@ from scenarios.load.phones import LightPhones
 from scenarios.load.protocol import CallDone, GeneratorConfig, Offer, OfferDone
 from scenarios.load.trunk_side import Heard, TrunkSide, is_callback, signalling_of
 from simulators.light_phones.sdp import Codec
+from scenarios.payload import fill
 from simulators.pbx.adapter import PbxAdapter
 from simulators.pbx.adapters import adapter_for
 from simulators.phones.customers import Customer
@@ -42,6 +43,7 @@ TOLD_S = 3.0
 """How long the trunk may take to tell of a call after both of its legs have ended."""
 CUSTOMER_RINGS_S = 10.0
 DIRECT_RELEASE_S = 3.0
+TRUNK_DIED = "the trunk simulator died"
 DIRECT = "agents"
 """What the queue is called when there is no PBX."""
 
@@ -111,6 +113,10 @@ class LoadStage:
             await self._phones.register_agents(self._staff)
             if Flow.CALLBACK in self._flows:
                 self._pbx = adapter_for(config.system.running)
+            if Flow.ESCALATION in self._flows:
+                # A payload that is not fit for a link is told now, not with the first call.
+                template, somebody = self._lease.target.escalation.agent_payload, self._staff[0]
+                self._trunk.link("+10", fill(template, agent=somebody, queue=self._lease.queues[0].name, case="1"))
         self.health = HealthWatch(
             config.worker, engines=self._phones.engines, trunk_pid=pid, up=lambda: len(self._live)
         )
@@ -209,7 +215,8 @@ class LoadStage:
         """The customer taps a link that an agent sent, one who is free now."""
         assert self._lease is not None and self._trunk is not None
         agent = self._free_agent(plan) or min(plan.agents)
-        payload = self._lease.target.escalation.agent_payload.format(agent=agent, queue=plan.queue, case=plan.call)
+        template = self._lease.target.escalation.agent_payload
+        payload = fill(template, agent=agent, queue=plan.queue, case=str(plan.call))
         return replace(plan, agents=frozenset({agent}), entry=self._trunk.link(plan.dialled, payload))
 
     def _free_agent(self, plan: Plan) -> str | None:
@@ -222,7 +229,7 @@ class LoadStage:
             return f"{self._limit_at_once} calls were up: no more may be ([limits] at_once)"
         if self._count > self._limit_calls:
             return f"{self._limit_calls} calls were placed: no more may be ([limits] calls)"
-        return "" if self.healthy else "the trunk simulator died"
+        return "" if self.healthy else TRUNK_DIED
 
     async def _play(self, live: LiveCall) -> None:
         try:
@@ -243,6 +250,7 @@ class LoadStage:
                 leg.end()
         if self._trunk is None and live.customer is not None:
             live.told(direct_signalling(live.customer))
+        live.own_fault = live.own_fault or self._trunk_fault(live)
         talk_began_at = live.facts(None, None).talk_began_at
         ears = [self._ear(live, party, leg, talk_began_at) for party, leg in live.legs()]
         self._desk.remove(live)
@@ -252,6 +260,19 @@ class LoadStage:
         self._over(live, *ears)
         if not self._live:
             self._nothing_up.set()
+
+    def _trunk_fault(self, live: LiveCall) -> str:
+        """Why the PBX cannot be blamed for whatever became of a call; empty: it can."""
+        if self._trunk is None or live.plan.flow is Flow.CALLBACK:
+            return ""
+        if not self._trunk.alive:
+            return TRUNK_DIED
+        if not live.trunk_call and live.customer is not None:
+            ending = live.customer.ending
+            return f"the trunk itself refused the customer's call: {ending.code} {ending.reason}"
+        if live.signalling is None:
+            return "the trunk did not tell what became of the call"
+        return "" if live.signalling.call_id else "the trunk did not bring the call to the PBX"
 
     def _ear(self, live: LiveCall, party: Party, leg: Leg | None, talk_began_at: float | None) -> HeardAtEar | None:
         if leg is None:
@@ -288,6 +309,7 @@ class LoadStage:
         await self._let_go(left, 0.0)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._nothing_up.wait(), last_s)
+        self._desk.send_home()
         return len(left)
 
     async def _let_go(self, calls: list[LiveCall], within_s: float) -> None:

@@ -132,13 +132,15 @@ def told(ran: Ran) -> str:
             f"late {sum(e.late for e in ears)} foreign {sum(e.foreign for e in ears)} "
             f"mos {min((e.mos or 0) for e in ears):.2f} delay {max((e.delay_ms or 0) for e in ears):.1f} ms"
         )
-    for sample in ran.health:
-        lines.append(
+    lines.extend(
+        (
             f"{sample.at:5.1f} up {sample.up} due {sample.due} slip {sample.slip_ms:.1f} lag {sample.loop_lag_ms:.1f} "
             f"late {sample.send_late_ms:.1f}/{sample.send_late_share:.3f} drops {sample.receive_drops} "
             f"cpu {sample.signalling_cpu:.2f}+{sample.media_cpu:.2f} trunk {sample.trunk_cpu:.2f} "
             f"all {sample.machine_cpu:.2f}"
         )
+        for sample in ran.health
+    )
     lines += [f"{record.call} {record.flow} {record.cause}: {record.why}" for record in ran.records if record.why][:20]
     return "\n".join(lines)
 
