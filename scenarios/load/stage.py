@@ -32,8 +32,8 @@ from scenarios.load.pacer import Pacer
 from scenarios.load.phones import LightPhones
 from scenarios.load.protocol import CallDone, GeneratorConfig, Offer, OfferDone
 from scenarios.load.trunk_side import Heard, TrunkSide, is_callback, signalling_of
-from simulators.light_phones.sdp import Codec
 from scenarios.payload import fill
+from simulators.light_phones.sdp import Codec
 from simulators.pbx.adapter import PbxAdapter
 from simulators.pbx.adapters import adapter_for
 from simulators.phones.customers import Customer

@@ -191,4 +191,4 @@ def is_callback(event: CallStarted) -> bool:
 
 
 def _for_load(config: TrunkConfig) -> TrunkConfig:
-    return replace(config, trace_calls=TracedCalls.KEPT)
+    return replace(config, trace_calls=TracedCalls.KEPT, tells_legs=False)

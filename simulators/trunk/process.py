@@ -31,6 +31,7 @@ from simulators.trunk.protocol import (
     DropConnections,
     KeepAlive,
     KeepTrace,
+    LegChanged,
     OpenCalls,
     Probe,
     SendOctets,
@@ -147,6 +148,8 @@ class _Trunk:
             loop.call_later(table.interval_s, self._keep_alive, loop)
 
     def _emit(self, event: Event) -> None:
+        if isinstance(event, LegChanged) and not self._config.tells_legs:
+            return
         kept = self._edge.trace.kept
         if kept is not None and isinstance(event, CallStarted):
             kept.started(event.call, (event.customer_call_id, event.pbx_call_id))

@@ -129,6 +129,8 @@ class TrunkConfig:
     policy_socket: str = ""
     """Unix-domain socket of WhatsApp's platform (``harness.call_policy``); empty: every call is let through."""
     trace_calls: TracedCalls = TracedCalls.ALL
+    tells_legs: bool = True
+    """Whether LegChanged are emitted: they are most of what is told of a call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
