@@ -162,7 +162,7 @@ def parse(octets: bytes) -> SipMessage:
         message.headers.append((name.strip(), value.strip()))
     declared = message.get("Content-Length")
     if declared:
-        if not (declared.isascii() and declared.isdigit()):
+        if not (declared.isascii() and declared.isdigit() and len(declared) < 20):
             raise MalformedMessageError(f"Content-Length {declared[:20]!r} is not a number")
         if int(declared) > len(body):
             raise MalformedMessageError(f"Content-Length {declared}, but {len(body)} octets follow")
@@ -183,7 +183,7 @@ def check_headers(message: SipMessage) -> None:
         if not _ADDRESS.match(message.get(name)):
             raise MalformedMessageError(f"{name} {message.get(name)[:40]!r} is not an address")
     number, _, method = message.get("CSeq").partition(" ")
-    if not (number.isascii() and number.isdigit() and int(number) < 2**31):
+    if not (number.isascii() and number.isdigit() and len(number) < 20 and int(number) < 2**31):
         raise MalformedMessageError(f"CSeq {message.get('CSeq')[:40]!r} has no sequence number below 2**31")
     if message.is_request and method.strip() != message.method:
         raise MalformedMessageError(f"CSeq names {method.strip()!r} in a {message.method} request")
