@@ -28,6 +28,8 @@ COMPACT_NAMES = {
 }
 """Compact forms (RFC 3261 section 7.3.3 and the IANA registry)."""
 
+_LETTERS = {name.lower(): letter for letter, name in COMPACT_NAMES.items()}
+
 MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 """Without these a message cannot be answered nor matched (RFC 3261 section 8.1.1)."""
 
@@ -88,11 +90,17 @@ class SipMessage:
 
     def get(self, name: str) -> str:
         """Value of the first header ``name``, or an empty string."""
-        return next(self.values(name), "")
+        wanted = name.lower()
+        letter = _LETTERS.get(wanted)
+        for key, value in self.headers:
+            if key == name or (spelt := key.lower()) == wanted or spelt == letter:
+                return value
+        return ""
 
     def values(self, name: str) -> Iterator[str]:
         wanted = name.lower()
-        return (value for key, value in self.headers if canonical(key).lower() == wanted)
+        letter = _LETTERS.get(wanted)
+        return (v for key, v in self.headers if key == name or (spelt := key.lower()) == wanted or spelt == letter)
 
     def add(self, name: str, value: str) -> None:
         """Append a header."""
@@ -173,14 +181,17 @@ def parse(octets: bytes) -> SipMessage:
 
 def check_headers(message: SipMessage) -> None:
     """Raises MalformedMessageError when a header that every message has is absent or unusable."""
+    found: dict[str, list[str]] = {}
+    for key, value in message.headers:
+        found.setdefault(canonical(key).lower(), []).append(value)
     for name in MANDATORY:
-        if not message.get(name):
+        if not found.get(name.lower(), [""])[0]:
             raise MalformedMessageError(f"no {name}")
     for name in SINGLE:
-        if len(list(message.values(name))) > 1:
+        if len(found.get(name.lower(), ())) > 1:
             raise MalformedMessageError(f"more than one {name}")
     for name in ("From", "To"):
-        if not _ADDRESS.match(message.get(name)):
+        if not _ADDRESS.match(found[name.lower()][0]):
             raise MalformedMessageError(f"{name} {message.get(name)[:40]!r} is not an address")
     number, _, method = message.get("CSeq").partition(" ")
     if not (number.isascii() and number.isdigit() and len(number) < 20 and int(number) < 2**31):

@@ -45,6 +45,7 @@ class Direction(StrEnum):
     INACTIVE = "inactive"
 
 
+_DIRECTIONS = {f"a={direction}": direction for direction in Direction}
 _REVERSED = {
     Direction.SENDRECV: Direction.SENDRECV,
     Direction.SENDONLY: Direction.RECVONLY,
@@ -58,7 +59,7 @@ _NAMES = {Codec.OPUS: "opus/48000/2", Codec.PCMU: "PCMU/8000", Codec.PCMA: "PCMA
 _CODECS = {("opus", 48000): Codec.OPUS, ("pcmu", 8000): Codec.PCMU, ("pcma", 8000): Codec.PCMA}
 _STATIC = {0: Codec.PCMU, 8: Codec.PCMA}
 """Payload types that need no ``a=rtpmap`` (RFC 3551 section 6)."""
-_OPUS_PARAMETERS = "maxaveragebitrate=20000;maxplaybackrate=16000;minptime=20;sprop-maxcapturerate=16000;useinbandfec=1"
+OPUS_PARAMETERS = "maxaveragebitrate=20000;maxplaybackrate=16000;minptime=20;sprop-maxcapturerate=16000;useinbandfec=1"
 """Meta's (RFC 7587 section 6.1)."""
 _PROFILES = {"RTP/AVP": False, "RTP/AVPF": False, "RTP/SAVP": True, "RTP/SAVPF": True}
 """Whether the media of a profile is SRTP."""
@@ -267,11 +268,7 @@ def _key_in(section: list[str]) -> tuple[str, bytes]:
 
 
 def _direction_in(section: list[str], session: list[str]) -> Direction:
-    for lines in (section, session):
-        for line in lines:
-            if line.startswith("a=") and line[2:] in set(Direction):
-                return Direction(line[2:])
-    return Direction.SENDRECV
+    return next((_DIRECTIONS[line] for line in (*section, *session) if line in _DIRECTIONS), Direction.SENDRECV)
 
 
 def _chosen(own: OwnMedia, described: Described) -> tuple[Codec, int]:
@@ -310,7 +307,7 @@ def _formats(codecs: list[tuple[Codec, int]], event: int | None) -> list[str]:
     for codec, number in codecs:
         lines.append(f"a=rtpmap:{number} {_NAMES[codec]}")
         if codec is Codec.OPUS:
-            lines.append(f"a=fmtp:{number} {_OPUS_PARAMETERS}")
+            lines.append(f"a=fmtp:{number} {OPUS_PARAMETERS}")
     lines.append("a=ptime:20")
     if event is not None:
         lines += [f"a=rtpmap:{event} telephone-event/{EVENT_CLOCK_HZ}", f"a=fmtp:{event} 0-16"]

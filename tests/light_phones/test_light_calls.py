@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from exchanges import AGENTS, JumpingLoop, Lossy, Pair, played
+from exchanges import AGENTS, Lossy, Pair, played
 
 from harness.errors import HarnessMisuse, Inconclusive, PbxFault
 from harness.load.records import Party
