@@ -24,13 +24,23 @@ from simulators.light_phones.sdp import (
 
 NO_CALL = 0
 """Stamp of a stream whose call nobody knows yet."""
+JITTER_BUFFER_MS = 60
+"""Depth by which packets are judged late."""
 
 
 class CallMedia:
     """``stream`` is there from the first SDP of ours on. Packets flow from the moment at which an offer has its answer;
     they carry the stamp ``call_number`` and ``party``."""
 
-    def __init__(self, engine: MediaEngine, address: str, codecs: tuple[Codec, ...], security: Security) -> None:
+    def __init__(
+        self,
+        engine: MediaEngine,
+        address: str,
+        codecs: tuple[Codec, ...],
+        security: Security,
+        *,
+        jitter_buffer_ms: int = JITTER_BUFFER_MS,
+    ) -> None:
         self.call_number = NO_CALL
         self.party = Party.CUSTOMER
         self.stream: Stream | None = None
@@ -40,6 +50,7 @@ class CallMedia:
         self.codecs = codecs
         self._engine = engine
         self._address = address
+        self._jitter_buffer_ms = jitter_buffer_ms
         self.security = security
         """Of the offers that we make."""
         self._own: OwnMedia | None = None
@@ -125,6 +136,7 @@ class CallMedia:
                 receive_key=agreed.receive_key,
                 call=self.call_number,
                 party=self.party,
+                jitter_buffer_ms=self._jitter_buffer_ms,
             )
         )
         self._let_flow(agreed.sends)

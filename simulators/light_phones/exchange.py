@@ -17,7 +17,7 @@ from harness.sip.message import MalformedMessageError, SipMessage, check_headers
 from harness.trace import SipTraceEntry, decode_octets
 from simulators.light_phones.accounts import Account, Registration
 from simulators.light_phones.call import Call
-from simulators.light_phones.call_media import NO_CALL, CallMedia
+from simulators.light_phones.call_media import JITTER_BUFFER_MS, NO_CALL, CallMedia
 from simulators.light_phones.dialog import Dialog, routes_in, target_in
 from simulators.light_phones.incoming import IncomingCall
 from simulators.light_phones.inquiry import Done, Inquiry
@@ -56,12 +56,21 @@ class LightExchange:
     """``on_incoming`` gets each call that comes, and must see to it: ring, answer or decline, now or later. ``counts``
     says what passed the socket."""
 
-    def __init__(self, address: str, engine: MediaEngine, *, port: int = 0, trace: Trace | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        engine: MediaEngine,
+        *,
+        port: int = 0,
+        trace: Trace | None = None,
+        jitter_buffer_ms: int = JITTER_BUFFER_MS,
+    ) -> None:
         self.on_incoming: Callable[[IncomingCall], None] | None = None
         self.counts = Counts()
         self.loop: asyncio.AbstractEventLoop
         self.local: Address = (address, port)
         self._engine = engine
+        self._jitter_buffer_ms = jitter_buffer_ms
         self._trace = trace
         self._wire: Wire
         self._started = False
@@ -151,7 +160,7 @@ class LightExchange:
         tag = self.new_tag()
         own = sip_uri(from_user, account.domain if account is not None else self.local[0])
         dialog = Dialog(self.new_call_id(), f"{name_addr(display, own)};tag={tag}", f"<{to_uri}>", to_uri, next_hop)
-        media = CallMedia(self._engine, self.local[0], codecs, security)
+        media = self._media(codecs, security)
         media.call_number, media.party = call_number, party
         call = OutgoingCall(
             self, dialog, from_user, tag, media, next_hop=next_hop, account=account, headers=as_lines(headers)
@@ -163,6 +172,9 @@ class LightExchange:
             self.forget(call)
             raise
         return call
+
+    def _media(self, codecs: tuple[Codec, ...], security: Security) -> CallMedia:
+        return CallMedia(self._engine, self.local[0], codecs, security, jitter_buffer_ms=self._jitter_buffer_ms)
 
     # What calls and registrations need.
 
@@ -346,7 +358,7 @@ class LightExchange:
             routes_in(message, upwards=False),
             remote_number=int(_number(message)),
         )
-        media = CallMedia(self._engine, self.local[0], ALL_CODECS, Security.NONE)
+        media = self._media(ALL_CODECS, Security.NONE)
         call = IncomingCall(self, dialog, user_of(message.request_uri), tag, media, transaction, at)
         self._calls[dialog.call_id, tag] = call
         self._invited[origin] = call

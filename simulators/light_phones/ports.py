@@ -30,7 +30,7 @@ class StreamSettings:
     receive_key: bytes
     call: int
     party: Party
-    jitter_buffer_ms: int = 60
+    jitter_buffer_ms: int
 
 
 class Stream(Protocol):
