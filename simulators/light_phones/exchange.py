@@ -114,6 +114,11 @@ class LightExchange:
         return self._wire.unsent
 
     @property
+    def dropped(self) -> int:
+        """Datagrams that the kernel dropped because the socket was not read in time."""
+        return self._wire.dropped
+
+    @property
     def calls(self) -> int:
         """Calls that have not ended."""
         return len(self._calls)
