@@ -118,11 +118,7 @@ class Call:
             return
         self._dialog.remote_number = number
         handlers = {"BYE": self._bye, "INVITE": self._reinvite, "UPDATE": self._update, "OPTIONS": self._options}
-        handler = handlers.get(request.method)
-        if handler is None:
-            self._respond(transaction, 405, [ALLOW])
-            return
-        handler(request, transaction, at)
+        handlers[request.method](request, transaction, at)
 
     def acknowledged(self, ack: SipMessage, at: float) -> bool:
         """An ACK to a 200 of ours; False when that has had its ACK before."""

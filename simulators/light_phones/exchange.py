@@ -114,6 +114,11 @@ class LightExchange:
         return self._wire.unsent
 
     @property
+    def dropped(self) -> int:
+        """Datagrams that the kernel dropped because the socket was not read in time."""
+        return self._wire.dropped
+
+    @property
     def calls(self) -> int:
         """Calls that have not ended."""
         return len(self._calls)
@@ -154,9 +159,11 @@ class LightExchange:
         display: str = "",
         call_number: int = NO_CALL,
         party: Party = Party.CUSTOMER,
+        account: Account | None = None,
     ) -> OutgoingCall:
-        """Place a call. A user that is registered calls from its account, others from the exchange's address."""
-        account = self.account(from_user)
+        """Place a call. A user that is registered calls from its account unless another is given; who has none calls
+        from the exchange's address."""
+        account = account or self.account(from_user)
         tag = self.new_tag()
         own = sip_uri(from_user, account.domain if account is not None else self.local[0])
         dialog = Dialog(self.new_call_id(), f"{name_addr(display, own)};tag={tag}", f"<{to_uri}>", to_uri, next_hop)
@@ -308,29 +315,18 @@ class LightExchange:
         self._memory.servers[key] = transaction
         self._memory.keep(key, self.loop.time(), client=False)
         to_tag = tag_of(message.get("To"))
-        if to_tag:
+        unfit = _unfit(message)
+        if unfit is not None:
+            self._refuse(transaction, *unfit)
+        elif to_tag:
             call = self._calls.get((message.get("Call-ID"), to_tag))
             if call is None:
                 self._refuse(transaction, 481)
             else:
                 call.receive(message, transaction, at)
-        else:
-            self._new(message, transaction, at)
-
-    def _new(self, message: SipMessage, transaction: ServerTransaction, at: float) -> None:
-        """A request outside of any dialog (section 8.2)."""
-        method = message.method
-        required = [value for value in message.values("Require") if value]
-        if method not in _KNOWN:
-            known = method in _OTHERS
-            self._refuse(transaction, 405 if known else 501, [ALLOW])
-        elif not message.request_uri.lower().startswith(_SCHEMES):
-            self._refuse(transaction, 416)
-        elif required:
-            self._refuse(transaction, 420, [f"Unsupported: {', '.join(required)}"])
-        elif method == "INVITE":
+        elif message.method == "INVITE":
             self._invite(message, transaction, at)
-        elif method == "OPTIONS":
+        elif message.method == "OPTIONS":
             self._refuse(transaction, 200, [ALLOW, "Accept: application/sdp"])
         else:
             self._refuse(transaction, 481)
@@ -392,6 +388,18 @@ class LightExchange:
                 raw=decode_octets(octets),
             )
             self._trace.write(entry)
+
+
+def _unfit(message: SipMessage) -> tuple[int, list[str]] | None:
+    """What refuses a request whatever it is about (section 8.2), None: nothing does."""
+    method = message.method
+    if method not in _KNOWN:
+        return (405 if method in _OTHERS else 501), [ALLOW]
+    if not message.request_uri.lower().startswith(_SCHEMES):
+        return 416, []
+    if required := [value for value in message.values("Require") if value]:
+        return 420, [f"Unsupported: {', '.join(required)}"]
+    return None
 
 
 def _number(message: SipMessage) -> str:

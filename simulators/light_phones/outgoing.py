@@ -45,6 +45,7 @@ class OutgoingCall(Call):
         self._next_hop = next_hop
         self._account = account
         self._headers = headers
+        self._authorizations: list[str] = []
         self._sdp = ""
         self._uri = dialog.target
         self._to = dialog.remote
@@ -59,7 +60,8 @@ class OutgoingCall(Call):
     def place(self) -> None:
         """Send the INVITE. Raises whatever the engine raises when it has no stream."""
         self._sdp = self.media.offer()
-        self._send_invite([])
+        self.times.invite_at = monotonic()
+        self._send_invite()
 
     def hang_up(self, reason: str = "") -> None:
         if self.state is CallState.CALLING:
@@ -76,7 +78,7 @@ class OutgoingCall(Call):
         if self._heard:
             self._send_cancel()
 
-    def _send_invite(self, authorizations: list[str]) -> None:
+    def _send_invite(self) -> None:
         dialog = self._dialog
         dialog.local_number += 1
         branch = self._exchange.branch()
@@ -93,15 +95,13 @@ class OutgoingCall(Call):
                 f"CSeq: {dialog.local_number} INVITE",
                 self._contact,
                 ALLOW,
-                *authorizations,
+                *self._authorizations,
                 *self._headers,
                 SDP_TYPE,
             ],
             self._sdp,
         )
-        if not authorizations:
-            self.invite = parse(octets)
-            self.times.invite_at = monotonic()
+        self.invite = parse(octets)
         self._heard = False
         self._transaction = self._exchange.begin(
             client_key(branch, "INVITE"),
@@ -191,7 +191,9 @@ class OutgoingCall(Call):
 
     def _acknowledge(self, dialog: Dialog) -> tuple[bytes, Address]:
         via = self._exchange.via(self._exchange.branch())
-        ack = dialog.compose("ACK", via, [self._contact], number=self._dialog.local_number)
+        # With the credentials of the INVITE (section 13.2.2.4).
+        headers = [*self._authorizations, self._contact]
+        ack = dialog.compose("ACK", via, headers, number=self._dialog.local_number)
         self._exchange.send(*ack)
         return ack
 
@@ -215,7 +217,8 @@ class OutgoingCall(Call):
         line = authorization(message, self._account, "INVITE", self._uri)
         if not line:
             return False
-        self._send_invite([line])
+        self._authorizations = [line]
+        self._send_invite()
         return True
 
     def _send_cancel(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Callable
@@ -18,8 +19,13 @@ AT_A_TIME = 64
 
 SO_TIMESTAMPNS = 35
 """``<asm-generic/socket.h>``: the time of arrival (CLOCK_REALTIME) comes with each datagram, in s and ns."""
+SO_RXQ_OVFL = 40
+"""How many datagrams were dropped because the buffer was full comes with the next one, once there are any."""
+SO_RCVBUFFORCE = 33
+"""Root may have more than the system's limit."""
 _STAMP = struct.Struct("@ll")
-_ANCILLARY = socket.CMSG_SPACE(_STAMP.size)
+_DROPS = struct.Struct("@I")
+_ANCILLARY = socket.CMSG_SPACE(_STAMP.size) + socket.CMSG_SPACE(_DROPS.size)
 
 
 class Wire:
@@ -31,7 +37,10 @@ class Wire:
         try:
             self._socket.setblocking(False)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-            self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+            with contextlib.suppress(PermissionError):
+                self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+            for option in (SO_TIMESTAMPNS, SO_RXQ_OVFL):
+                self._socket.setsockopt(socket.SOL_SOCKET, option, 1)
             self._socket.bind((address, port))
         except OSError as taken:
             self._socket.close()
@@ -39,6 +48,8 @@ class Wire:
         self.local: Address = self._socket.getsockname()[:2]
         self.unsent = 0
         """Datagrams that the kernel did not take; SIP sends them again."""
+        self.dropped = 0
+        """Datagrams that were lost here because nobody read them in time."""
         asyncio.get_running_loop().add_reader(self._socket, self._readable)
 
     def send(self, octets: bytes, destination: Address) -> None:
@@ -59,11 +70,13 @@ class Wire:
                 octets, ancillary, _, source = receive(MAX_DATAGRAM, _ANCILLARY)
             except OSError:
                 return
-            if ancillary:
-                seconds, nanoseconds = _STAMP.unpack(ancillary[0][2])
-                at = seconds + nanoseconds / 1e9 - behind
-            else:
-                at = monotonic()
-            self._received(octets, source, at)
+            at = 0.0
+            for _, kind, data in ancillary:
+                if kind == SO_TIMESTAMPNS:
+                    seconds, nanoseconds = _STAMP.unpack(data)
+                    at = seconds + nanoseconds / 1e9 - behind
+                elif kind == SO_RXQ_OVFL:
+                    (self.dropped,) = _DROPS.unpack(data)
+            self._received(octets, source, at or monotonic())
             if self._socket.fileno() < 0:
                 return

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from time import monotonic
 
 import pytest
 from exchanges import AGENTS, Lossy, Pair, played
@@ -205,5 +207,24 @@ def test_a_port_that_is_taken() -> None:
         address, port = pair.customers.local
         with pytest.raises(Inconclusive, match=r"no UDP port \d+ for SIP at 127\.0\.46\.1: Address already in use"):
             await LightExchange(address, pair.engines[0], port=port).start()
+
+    played(flow)
+
+
+def test_what_is_not_read_in_time_is_counted() -> None:
+    async def flow(pair: Pair) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:
+            for _ in range(400):
+                flood.sendto(bytes(60000), pair.agents.local)
+        while pair.agents.counts.malformed == 0:
+            await asyncio.sleep(0)
+        # The kernel tells it with the next datagram.
+        pair.taking = lambda call: call.decline(486)
+        await pair.dial().ended()
+        counts = pair.agents.counts
+        assert pair.agents.dropped > 0
+        assert counts.malformed + pair.agents.dropped >= 400
+        # Of what came, the time is the kernel's.
+        assert abs(pair.came[0].times.invite_at - monotonic()) < 5
 
     played(flow)
