@@ -36,8 +36,8 @@ class ArrivalsSection(Section):
 
     process: Literal["poisson", "constant", "recorded", "ramp", "steps", "spike"] = "poisson"
     """``poisson``, ``constant``: at ``rate``, or along ``course``. ``ramp``: Poisson, from 0 to ``rate`` within
-    ``ramp_s``, then on. ``steps``: Poisson, ``steps`` of equal length up to ``rate``. ``spike``: Poisson at ``rate``, for
-    ``spike_s`` from ``spike_at_s`` on at ``spike_rate``. ``recorded``: at the times in ``file``."""
+    ``ramp_s``, then on. ``steps``: Poisson, ``steps`` of equal length up to ``rate``. ``spike``: Poisson at ``rate``,
+    for ``spike_s`` from ``spike_at_s`` on at ``spike_rate``. ``recorded``: at the times in ``file``."""
     rate: Rate = 0.0
     """Calls/s."""
     ramp_s: Seconds = 0.0

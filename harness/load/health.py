@@ -6,6 +6,7 @@ twenty, as any machine has.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import floor
@@ -35,7 +36,7 @@ DROPS_SHARE = 0.001
 CPU = 0.9
 """Of one core, which is all that a Python process has."""
 NOT_STARTED_SHARE = 0.005
-"""Share of due calls that were never begun."""
+"""Share of due calls that the generator did not place, or could not judge."""
 BAD_SECONDS = 0.05
 """Share of seconds that may be beyond a limit."""
 
@@ -66,18 +67,18 @@ def judge_health(
     for worker in dict.fromkeys(samples["worker"]):
         seconds = samples.where(samples["worker"] == worker)
         its_calls = calls.where(calls["worker"] == worker)
-        for wrong in (
-            _not_started(seconds, its_calls),
-            _slip(its_calls, srd_p95_s),
-            *(watched(seconds) for watched in WATCHED),
-        ):
+        whose = f"{worker}: " if workers > 1 else ""
+        spoilt = _spoilt(seconds, its_calls, workers)
+        if spoilt:
+            return Health(verdict=Verdict.INCONCLUSIVE, why=f"{whose}{spoilt}")
+        for wrong in (_slip(its_calls, srd_p95_s), *(watched(seconds) for watched in WATCHED)):
             if wrong:
-                whose = f"{worker}: " if workers > 1 else ""
                 return Health(verdict=Verdict.INCONCLUSIVE, why=f"{whose}{wrong}: {_advice(seconds, workers)}")
     return Health(verdict=Verdict.PASS, why="")
 
 
-def _not_started(seconds: Table[HealthSample], calls: Table[CallRecord]) -> str:
+def _spoilt(seconds: Table[HealthSample], calls: Table[CallRecord], workers: int) -> str:
+    """Due calls that did not come about, by the generator's doing; with its own reason, if it has one."""
     due = float(seconds["due"].sum())
     # A call that is due at the end of one second may begin in the next.
     missing = due - float(seconds["started"].sum() + seconds["due"][-1])
@@ -85,8 +86,9 @@ def _not_started(seconds: Table[HealthSample], calls: Table[CallRecord]) -> str:
     due, missing = max(due, len(calls)), max(missing, int(spoilt.sum()))
     if missing <= due * NOT_STARTED_SHARE:
         return ""
-    reasons = [str(why) for why in calls["why"][spoilt] if why]
-    return f"{missing:.0f} of {due:.0f} calls could not be placed" + (f" ({reasons[0]})" if reasons else "")
+    reasons = Counter(str(why) for why in calls["why"][spoilt] if why)
+    why = reasons.most_common(1)[0][0] if reasons else _advice(seconds, workers)
+    return f"{missing:.0f} of {due:.0f} calls could not be placed or judged: {why}"
 
 
 def _slip(calls: Table[CallRecord], srd_p95_s: float | None) -> str:

@@ -28,6 +28,8 @@ INEFFECTIVE = (408, 500, 503, 504)
 TIMED_OUT = 408
 """What no response counts as (RFC 3261 section 8.1.3.1)."""
 CANCELLED = 487
+NOT_FINAL = (401, 402, 407)
+"""Refusals after which the caller may try again; their delay is none of a failure (RFC 6076 section 4.3.2)."""
 REACHED = (Cause.NONE, Cause.POOR_QUALITY)
 """Calls that reached the right agent, were heard both ways and ended well; how well they were heard is MOS's."""
 
@@ -82,7 +84,7 @@ class Measures:
     srd_failed_s: Distribution
     """That of refused ones (section 4.3.2), 3xx, 401, 402 and 407 left out."""
     sdd_ms: Distribution
-    """Session disconnect delay (section 4.4) of the BYEs that the trunk sent."""
+    """Session disconnect delay (section 4.4) of the BYEs that a customer or an agent sent."""
     sdt_s: Distribution
     """Session duration time (section 4.5)."""
     first_response_s: Distribution
@@ -102,7 +104,7 @@ class Measures:
 
     cross_talk_calls: int
     by_code: Mapping[int, int]
-    """Final responses to the INVITEs of ``attempts`` and cancelled ones; 0: none came."""
+    """Final responses to the INVITEs of ``attempts`` and cancelled ones; 0: none came in time."""
     by_cause: Mapping[Cause, int]
     """All ``calls``."""
     by_line: Mapping[str, tuple[int, int]]
@@ -117,13 +119,15 @@ def measure(calls: Table[CallRecord]) -> Measures:
     cancelled = (ours["code"] == CANCELLED) & _among(ours["cause"], REACHED)
     judged = ours.where(~cancelled)
     tried = ours.where(invited & ~cancelled)
-    code, cause = tried["code"], tried["cause"]
+    cause = tried["cause"]
+    # When we give up, the PBX answers our CANCEL with 487: that is no response to the INVITE.
+    code = np.where(cause == Cause.NO_RESPONSE, 0, tried["code"])
     established = (code >= 200) & (code < 300)
     redirected = (code >= 300) & (code < 400)
     ended_well = established & ~np.isnan(tried["sdt_s"]) & (cause != Cause.NOT_ENDED)
     effective = established | _among(code, EFFECTIVE)
     ineffective = _among(np.where(code == 0, TIMED_OUT, code), INEFFECTIVE)
-    refused = (code >= 400) & ~_among(code, (401, 402, 407))
+    refused = (code >= 400) & ~_among(code, NOT_FINAL)
     directed = int((~redirected).sum())
     reached = _among(judged["cause"], REACHED)
     return Measures(
@@ -142,7 +146,7 @@ def measure(calls: Table[CallRecord]) -> Measures:
         verified_calls=share(int(reached.sum()), len(judged)),
         srd_s=distribution(tried["srd_s"][established]),
         srd_failed_s=distribution(tried["srd_s"][refused]),
-        sdd_ms=distribution(tried["sdd_ms"][tried["ended_by"] == Party.CUSTOMER]),
+        sdd_ms=distribution(tried["sdd_ms"][_among(tried["ended_by"], Party)]),
         sdt_s=distribution(tried["sdt_s"][established]),
         first_response_s=distribution(tried["first_response_s"]),
         answer_s=distribution(tried["answer_s"][established]),
@@ -153,7 +157,7 @@ def measure(calls: Table[CallRecord]) -> Measures:
         jitter_ms=distribution(of_ears(judged, "jitter_ms")),
         delay_ms=distribution(of_ears(judged, "delay_ms")),
         cross_talk_calls=int((ours["cause"] == Cause.CROSS_TALK).sum()),
-        by_code=_counted(int(c) for c in ours["code"][invited]),
+        by_code=_counted(int(c) for c in [*code, *ours["code"][cancelled & invited]]),
         by_cause=_counted(Cause(c) for c in calls["cause"]),
         by_line=_by_line(judged["name"], reached),
     )
@@ -181,7 +185,7 @@ def of_ears(calls: Table[CallRecord], figure: str) -> NDArray[np.float64]:
 
 
 def session_failures(calls: Table[CallRecord]) -> int:
-    """How many attempts failed, as a capacity search counts it: any call that is not right (RFC 7501 section 3.8 asks
+    """How many attempts failed, as a capacity search counts it: any call that is not right (RFC 7501 asks
     for less: a refusal or no response). Those that the generator spoilt are no failures."""
     return int((~_among(calls["cause"], (*REACHED, Cause.GENERATOR))).sum())
 

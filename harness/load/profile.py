@@ -18,6 +18,8 @@ from harness.load.spread import Seconds, Spread
 from harness.target.fields import E164, Section
 from harness.toml_file import load_model
 
+__all__ = ["ArrivalsSection", "LoadProfile", "MixLine", "Spread", "find_load_profile", "load_profile"]
+
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Share = Annotated[float, Field(gt=0)]
 LightCodecs = Annotated[tuple[Literal["opus", "pcmu", "pcma"], ...], Field(min_length=1)]
@@ -172,7 +174,7 @@ class LoadProfile(Section):
         arrivals = self.arrivals
         if arrivals.process == "spike" and arrivals.spike_at_s >= self.duration_s:
             raise ValueError(
-                f"[arrivals] spike_at_s ({arrivals.spike_at_s:g}) is not before the end, duration_s ({self.duration_s:g})"
+                f"[arrivals] spike_at_s ({arrivals.spike_at_s:g}) is not before duration_s ({self.duration_s:g})"
             )
         return self
 

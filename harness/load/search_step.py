@@ -14,7 +14,7 @@ class SearchKind(StrEnum):
     """What is looked for."""
 
     RATE = "rate"
-    """Session establishment rate (RFC 7501 section 3.9): calls/s."""
+    """Session establishment rate (RFC 7501): calls/s."""
     CONCURRENCY = "concurrency"
     """Calls up at once, with media."""
 

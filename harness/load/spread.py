@@ -39,7 +39,7 @@ class Spread(Section):
         if self.least_s > self.most_s:
             raise ValueError(f"least_s ({self.least_s:g}) is more than most_s ({self.most_s:g})")
         for key in _NEEDED[self.distribution]:
-            if not getattr(self, key):
+            if not getattr(self, key) or key not in self.model_fields_set:
                 raise ValueError(f'distribution = "{self.distribution}" needs a {key} above 0')
         for key in ("mean_s", "deviation_s"):
             if key in self.model_fields_set and key not in _TAKEN[self.distribution]:

@@ -157,12 +157,12 @@ def test_what_is_written_is_there_a_second_later(tmp_path):
         assert len(read_calls(tmp_path)) == 1
 
 
-def test_a_hundred_thousand_calls_are_read_at_once(tmp_path):
-    """1.5 s on an idle machine; the bound has room for a busy one."""
-    written(tmp_path, many_calls(100_000))
+def test_many_calls_are_read_at_once(tmp_path):
+    """A hundred thousand in 1.5 s; the bound has room for a busy machine."""
+    written(tmp_path, many_calls(20_000))
     began = process_time()
-    assert len(read_calls(tmp_path)) == 100_000
-    assert process_time() - began < 4.0
+    assert len(read_calls(tmp_path)) == 20_000
+    assert process_time() - began < 1.0
 
 
 RESULT = LoadResult(
