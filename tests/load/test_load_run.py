@@ -17,18 +17,12 @@ import pytest
 from rich.console import Console
 
 from harness.errors import HarnessMisuse
-from harness.load.profile import (
-    ArrivalsSection,
-    CriteriaSection,
-    CustomersSection,
-    LimitsSection,
-    LoadProfile,
-    MixLine,
-    Spread,
-)
+from harness.load.arrivals_section import ArrivalsSection
+from harness.load.profile import CriteriaSection, CustomersSection, LimitsSection, LoadProfile, MixLine
 from harness.load.records import Flow
 from harness.load.search import from_json
 from harness.load.search_step import SearchKind
+from harness.load.spread import Spread
 from harness.load.store import read_calls, read_health, read_result
 from harness.verdict import EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_PBX_FAULT, Verdict
 from tests.load.standin_generator import CPU, REFUSE_EVERY

@@ -10,9 +10,11 @@ from time import monotonic
 import numpy as np
 
 from harness.load.arrivals import Arrivals, Process, Stretch
-from harness.load.profile import ArrivalsSection, LoadProfile, Spread
+from harness.load.arrivals_section import ArrivalsSection
+from harness.load.profile import LoadProfile
 from harness.load.records import CallRecord, Cause, HealthSample
 from harness.load.result import BaselineResult
+from harness.load.spread import Spread
 from harness.verdict import Verdict
 from scenarios.load.protocol import GeneratorConfig, Offer
 from trunkproof.load.fleet import Fleet, Listener, Worker

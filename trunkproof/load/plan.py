@@ -7,7 +7,8 @@ from pathlib import Path
 
 from harness.errors import HarnessMisuse
 from harness.load.arrivals import Arrivals
-from harness.load.profile import LoadProfile, Spread
+from harness.load.profile import LoadProfile
+from harness.load.spread import Spread
 from harness.target import Target
 from trunkproof.load.fleet import Bind
 from trunkproof.load.protocol import GENERATOR
