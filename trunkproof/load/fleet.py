@@ -15,7 +15,7 @@ from time import monotonic
 from harness.errors import Inconclusive
 from harness.load.records import CallRecord, HealthSample
 from harness.messages import Event
-from harness.process import Simulator
+from harness.process import AwaitExpired, Simulator, SimulatorDied
 from scenarios.load.protocol import Drain, GeneratorConfig, Offer, OfferDone
 from trunkproof.load import wire
 from trunkproof.load.protocol import (
@@ -322,7 +322,7 @@ class Fleet:
             process = self._processes.get(worker.name)
             if not worker.lost and process is not None and not process.alive:
                 # Reports that were under way when it died have been passed on by now, or never will be.
-                self._lose(worker, f"its process died (pid {process.pid})")
+                self._lose(worker, _how_it_ended(process))
 
     def _lose(self, worker: Worker, why: str) -> None:
         if worker.lost:
@@ -341,6 +341,14 @@ class Fleet:
 def start_worker(config: WorkerConfig, log: Path) -> Simulator:
     """The process of a load worker that will join the master of ``config``."""
     return Simulator(f"load {config.name}", "trunkproof.load.worker:run", config, log=log)
+
+
+def _how_it_ended(process: Simulator) -> str:
+    try:
+        process.wait_for(Event, lambda _event: False, timeout_s=0.0)
+    except (SimulatorDied, AwaitExpired) as ended:
+        return str(ended)
+    return "it ended"
 
 
 def _share(total: int, index: int, of: int) -> int:

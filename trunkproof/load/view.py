@@ -35,11 +35,11 @@ class View:
     def showing(self, title: str) -> Iterator[None]:
         """While it lasts, ``show`` is seen."""
         self._title = title
-        self.say(title)
         self._shown_at = monotonic()
         self._showing = True
         try:
             if not self._console.is_terminal:
+                self.say(title)
                 yield
                 return
             with Live(console=self._console, auto_refresh=False, transient=True) as self._live:
