@@ -18,6 +18,7 @@ from harness.verdict import EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_PBX_FAULT, Verdic
 from simulators.trunk.profile import Profile
 from trunkproof.load.conditions import conditions
 from trunkproof.load.plan import LoadRequest
+from trunkproof.load.probes import said_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,9 @@ def conclude(directory: Path, course: Course) -> LoadResult:
     )
     if course.capacity is not None and said.verdict is not Verdict.FAIL:
         said = _found(course.capacity, _incomplete(course))
+    if (failed := said_of(course.probes)) and said.verdict is Verdict.PASS:
+        headline = f"Not ready for {offered(load)}: {failed}"
+        said = RunVerdict(verdict=Verdict.FAIL, exit_code=EXIT_PBX_FAULT, headline=headline)
     return LoadResult(
         name=load.name,
         target=course.target.name,

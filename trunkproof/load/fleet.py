@@ -16,8 +16,8 @@ from harness.errors import Inconclusive
 from harness.load.records import CallRecord, HealthSample
 from harness.messages import Event
 from harness.process import AwaitExpired, Simulator, SimulatorDied
+from scenarios.load import wire
 from scenarios.load.protocol import Drain, GeneratorConfig, Offer, OfferDone
-from trunkproof.load import wire
 from trunkproof.load.protocol import (
     GENERATOR,
     Done,

@@ -18,6 +18,7 @@ from locust.stats import stats_history
 from harness.child import Channel, ParentGone, is_stop
 from harness.errors import Inconclusive
 from harness.messages import Request
+from scenarios.load.wire import clock
 from trunkproof.load.protocol import (
     MESSAGE,
     MasterConfig,
@@ -29,7 +30,6 @@ from trunkproof.load.protocol import (
     WorkerSaid,
     WorkerVanished,
 )
-from trunkproof.load.wire import clock
 
 LOOK_S = 0.25
 NOT_FROM_HERE = '{"success": false, "message": "a load run starts by trunkproof load"}'

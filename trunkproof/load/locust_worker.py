@@ -23,8 +23,8 @@ from harness.child import Channel, ParentGone, is_stop
 from harness.errors import Inconclusive
 from harness.load.records import CallRecord, Cause
 from harness.messages import Event
+from scenarios.load import wire
 from scenarios.load.protocol import CallDone, Drain, GeneratorConfig, HealthSampled, Offer, OfferDone
-from trunkproof.load import wire
 from trunkproof.load.bridge import Bridge, GeneratorFailed
 from trunkproof.load.protocol import MESSAGE, Done, Hello, MasterGone, Order, Report, WorkerConfig
 

@@ -18,19 +18,20 @@ from harness.load.result import BaselineResult, CapacityResult, LoadResult, Lost
 from harness.load.store import LoadStore, write_result
 from harness.target import Target
 from harness.verdict import Blame, Verdict, of_error, of_run
+from scenarios.load.attached import read_system
 from scenarios.load.protocol import GeneratorConfig, Offer
 from scenarios.system import RunTarget, System
 from simulators.pbx.adapter import PbxAdapter
 from simulators.pbx.adapters import adapter_for
 from simulators.trunk.profile import Profile
 from trunkproof.live_pbx import LivePbxs, prepared, said_of_pstn
-from trunkproof.load.attached import read_system
 from trunkproof.load.baseline import Baseline
 from trunkproof.load.conclusion import Course, conclude
 from trunkproof.load.figures import Figures
 from trunkproof.load.fleet import Fleet, Listener, Worker
 from trunkproof.load.pbx_watch import PbxWatch, channels_left
 from trunkproof.load.plan import LoadRequest, require_allowed, require_within_limits
+from trunkproof.load.probes import Probes, require_room
 from trunkproof.load.view import View
 from trunkproof.plugin.progress import Progress
 from trunkproof.plugin.work_files import mask_work_files, secrets_of
@@ -65,12 +66,14 @@ class LoadRun(Listener):
         self._started_wall = time.time()
         self._live = LivePbxs(self.directory, self.progress.task)
         self._ends_at = 0.0
+        self._probed_until = 0.0
         self._lost: list[LostWorker] = []
         self._watch: PbxWatch | None = None
         self._errors: list[str] = []
         self._blame: tuple[Verdict, Blame] | None = None
         self._result: LoadResult | None = None
         self._note = ""
+        self._probes: Probes | None = None
 
     # What the fleet tells.
 
@@ -82,6 +85,8 @@ class LoadRun(Listener):
     def health(self, worker: Worker, sample: HealthSample) -> None:
         self.figures.sample(sample)
         self.store.add(sample)
+        if self._probes is not None:
+            self._probes.note_up(self.figures.up)
 
     def lost(self, worker: Worker) -> None:
         gone = max(0, worker.started - worker.done)
@@ -101,6 +106,8 @@ class LoadRun(Listener):
         """Do it. Raises HarnessMisuse for what can be known to be wrong before anything is started."""
         target, profile = prepared(self.request.target, self.request.trunk_profile, self.request.twin)
         require_allowed(target, self.request)
+        if self.request.probes:
+            require_room(target, self.request.workers, self.request.probes)
         self.require_possible()
         make_directory(self.directory)
         secrets = secrets_of([target])
@@ -175,6 +182,9 @@ class LoadRun(Listener):
     def drain(self, fleet: Fleet, patience_s: float) -> None:
         """Let the calls end; a second interrupt ends them."""
         patience_s = min(patience_s, HURRIED_S) if self.interrupted else patience_s
+        self._probed_until = monotonic()
+        if self._probes is not None:
+            self._probes.stop()
         self.expect(monotonic() + patience_s, "calls are ending")
         try:
             fleet.drain(patience_s)
@@ -217,6 +227,7 @@ class LoadRun(Listener):
         self._watch = PbxWatch(adapter, self.zero_at)
         self._watch.start()
         ends.callback(self._watch.stop)
+        self._start_probes(system, ends)
         capacity = self.offer_all(fleet)
         lasted_s = monotonic() - self.zero_at
         leaked = self._leaked(adapter, before, target)
@@ -228,6 +239,9 @@ class LoadRun(Listener):
         if self._watch.problem:
             self._live.notes.append(f"the PBX could no longer be asked for its resources: {self._watch.problem}")
         self.store.flush()
+        probes = self._probes.results(self.zero_at, self._probed_until) if self._probes else ()
+        if self._probes is not None and not probes:
+            self._live.notes.append("no probe came to its end while calls were offered: see probes/probes.log")
         self._result = conclude(
             self.directory,
             Course(
@@ -243,8 +257,15 @@ class LoadRun(Listener):
                 interrupted=self.interrupted,
                 baseline=baseline,
                 capacity=capacity,
+                probes=probes,
             ),
         )
+
+    def _start_probes(self, system: System, ends: ExitStack) -> None:
+        if self.request.probes:
+            self._probes = Probes(self.directory, system, self.request)
+            ends.callback(self._probes.stop)
+            self._probes.start()
 
     def _bring_up(self, target: Target) -> System:
         if self.request.attach:

@@ -20,9 +20,10 @@ from harness.evidence import RECORD_NAME, RunRecord, ScenarioRecord
 from harness.target import Target, find_target
 from harness.verdict import Blame, Verdict, of_error
 from scenarios.crew import SHORTFALL_NAME
-from scenarios.system import RunSettings, RunTarget
+from scenarios.load.attached import read_system
+from scenarios.system import RunSettings, RunTarget, System
 from simulators.pbx.asterisk.twins import find_twin
-from simulators.trunk.profile import Profile
+from simulators.trunk.profile import Profile, load_profile
 from trunkproof.live_pbx import LivePbxs, prepared, said_of_pstn
 from trunkproof.plugin.progress import Progress
 from trunkproof.plugin.work_files import mask_work_files, secrets_of
@@ -38,13 +39,22 @@ class LiveRun:
     """One run. ``directory`` exists from the start, so that even a run that cannot start leaves a report."""
 
     def __init__(
-        self, *, targets: list[str], profile: str, provider: str, twin: str, directory: Path, command: str
+        self,
+        *,
+        targets: list[str],
+        profile: str,
+        provider: str,
+        twin: str,
+        directory: Path,
+        command: str,
+        attach: str = "",
     ) -> None:
         self._target_names = targets
         self._profile_name = profile
         self._provider = provider
         self._twin = twin
         self._command = command
+        self._attach = attach
         self.run_id = directory.name
         self.directory = directory
         self.progress = Progress()
@@ -79,12 +89,16 @@ class LiveRun:
             twin=options.twin,
             directory=directory,
             command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            attach=options.attach,
         )
 
     def start(self, workers: int) -> None:
         """Bring up each target's PBX that workers share. Raises TrunkproofError; what was started is stopped by
         ``finish``."""
         self._workers = workers
+        if self._attach:
+            self._attach_to(read_system(Path(self._attach)))
+            return
         targets = [self._load(name) for name in self._target_names]
         for target in targets:
             if any(other is not target and other.name == target.name for other in targets):
@@ -92,6 +106,12 @@ class LiveRun:
         for target in targets:
             self._targets.append(RunTarget(target=target, shared=None, provider=self._provider, twin=self._twin))
             self._targets[-1] = self._live.bring_up(self._targets[-1])
+
+    def _attach_to(self, system: System) -> None:
+        """Use a PBX that another program has brought up, and will end."""
+        profile = load_profile(system.profile)
+        self._profiles[profile.name] = profile
+        self._targets.append(RunTarget(target=system.running.target, shared=system))
 
     def _load(self, name: str) -> Target:
         target, profile = prepared(name, self._profile_name, self._twin)

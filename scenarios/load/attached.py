@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from harness.errors import HarnessMisuse
+from scenarios.load import wire
 from scenarios.system import System
-from trunkproof.load import wire
 
 
 def write_system(path: Path, system: System) -> None:
