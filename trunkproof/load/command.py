@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from socket import gethostname
@@ -12,7 +13,8 @@ from typing import Annotated
 import typer
 
 from harness.errors import HarnessMisuse, Inconclusive
-from harness.load.profile import find_load_profile, load_profile
+from harness.load.arrivals_section import ArrivalsSection
+from harness.load.profile import LoadProfile, find_load_profile, load_profile
 from harness.load.search_step import SearchKind
 from harness.process import AwaitExpired, SimulatorDied
 from simulators.pbx.asterisk.twins import find_twin
@@ -57,6 +59,9 @@ def load(
     ui: UiOption = 0,
     master: MasterOption = "",
     worker: Annotated[str, typer.Option(help="Be a worker of the master at host:port, and nothing else.")] = "",
+    rate: Annotated[float, typer.Option(help="Calls/s instead of the profile's arrivals (Poisson).")] = 0.0,
+    duration: Annotated[float, typer.Option(help="How long calls are offered, in s, instead of the profile's.")] = 0.0,
+    customers: Annotated[int, typer.Option(help="How many customers there are, instead of the profile's.")] = 0,
     seed: SeedOption = None,
     run_dir: DirectoryOption = "",
     no_baseline: NoBaselineOption = False,
@@ -76,6 +81,7 @@ def load(
         profile_file, target, profile, provider, twin, workers, ui, master, seed, run_dir, baseline=not no_baseline,
         probes=(*(probes or ()), *filtered), attach=attach,
     )  # fmt: skip
+    request = replace(request, load=_changed(request.load, rate, duration, customers))
     raise typer.Exit(LoadRun(request).run())
 
 
@@ -146,7 +152,8 @@ def _request(
     if twin:
         broken = find_twin(twin)
         target, profile = broken.target or target, profile or broken.profile
-    enter_if_needed([target], profile or described.trunk_profile, provider)
+    if not attach:
+        enter_if_needed([target], profile or described.trunk_profile, provider)
     bind = Bind(ui_port=ui)
     if master:
         host, port = _address(master, "--master", host=ANYWHERE)
@@ -169,6 +176,20 @@ def _request(
         attach=attach,
         command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     )
+
+
+def _changed(load: LoadProfile, rate: float, duration_s: float, customers: int) -> LoadProfile:
+    """The profile with what the command line says otherwise; 0: as it was."""
+    if min(rate, duration_s, customers) < 0:
+        raise HarnessMisuse("--rate, --duration and --customers are more than 0")
+    changes: dict[str, object] = {}
+    if rate:
+        changes["arrivals"] = ArrivalsSection(process="poisson", rate=rate)
+    if duration_s:
+        changes["duration_s"] = duration_s
+    if customers:
+        changes["customers"] = load.customers.model_copy(update={"count": customers})
+    return load.model_copy(update=changes)
 
 
 def _address(text: str, option: str, host: str = "") -> tuple[str, int]:

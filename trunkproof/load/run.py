@@ -23,7 +23,7 @@ from scenarios.load.protocol import GeneratorConfig, Offer
 from scenarios.system import RunTarget, System
 from simulators.pbx.adapter import PbxAdapter
 from simulators.pbx.adapters import adapter_for
-from simulators.trunk.profile import Profile
+from simulators.trunk.profile import Profile, load_profile
 from trunkproof.live_pbx import LivePbxs, prepared, said_of_pstn
 from trunkproof.load.baseline import Baseline
 from trunkproof.load.conclusion import Course, conclude
@@ -65,6 +65,8 @@ class LoadRun(Listener):
         self._zero_wall = datetime.now(UTC)
         self._started_wall = time.time()
         self._live = LivePbxs(self.directory, self.progress.task)
+        self._system: System | None = None
+        """A PBX that another program has brought up."""
         self._ends_at = 0.0
         self._probed_until = 0.0
         self._lost: list[LostWorker] = []
@@ -104,7 +106,7 @@ class LoadRun(Listener):
 
     def run(self) -> int:
         """Do it. Raises HarnessMisuse for what can be known to be wrong before anything is started."""
-        target, profile = prepared(self.request.target, self.request.trunk_profile, self.request.twin)
+        target, profile = self._target()
         require_allowed(target, self.request)
         if self.request.probes:
             require_room(target, self.request.workers, self.request.probes)
@@ -127,6 +129,13 @@ class LoadRun(Listener):
         finally:
             exit_code = self._report(target, profile, secrets)
         return exit_code
+
+    def _target(self) -> tuple[Target, Profile]:
+        request = self.request
+        if request.attach:
+            self._system = read_system(Path(request.attach))
+            return self._system.running.target, load_profile(self._system.profile)
+        return prepared(request.target, request.trunk_profile, request.twin)
 
     def require_possible(self) -> None:
         """Raises HarnessMisuse for a profile that cannot be offered."""
@@ -268,8 +277,8 @@ class LoadRun(Listener):
             self._probes.start()
 
     def _bring_up(self, target: Target) -> System:
-        if self.request.attach:
-            return read_system(Path(self.request.attach))
+        if self._system is not None:
+            return self._system
         planned = RunTarget(target=target, shared=None, provider=self.request.provider, twin=self.request.twin)
         shared = self._live.bring_up(planned).shared
         if shared is None:
