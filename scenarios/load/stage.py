@@ -207,6 +207,9 @@ class LoadStage:
         self._live[live.number] = live
         self._nothing_up.clear()
         self._desk.add(live)
+        if plan.entry:
+            (meant,) = plan.agents
+            self._desk.means(meant, live)
         live.started_at = monotonic()
         self.health.began(live.started_at - due_at)
         self._spawn(self._play(live))
@@ -214,13 +217,10 @@ class LoadStage:
     def _escalated(self, plan: Plan) -> Plan:
         """The customer taps a link that an agent sent, one who is free now."""
         assert self._lease is not None and self._trunk is not None
-        agent = self._free_agent(plan) or min(plan.agents)
+        agent = self._desk.choose(plan.agents) or min(plan.agents)
         template = self._lease.target.escalation.agent_payload
         payload = fill(template, agent=agent, queue=plan.queue, case=str(plan.call))
         return replace(plan, agents=frozenset({agent}), entry=self._trunk.link(plan.dialled, payload))
-
-    def _free_agent(self, plan: Plan) -> str | None:
-        return next((extension for extension in sorted(plan.agents) if self._desk.free(extension)), None)
 
     def _cannot_begin(self, customer: Customer | None) -> str:
         if customer is None:
@@ -329,12 +329,12 @@ class LoadStage:
 
     async def click(self, live: LiveCall) -> str:
         """A free agent of the queue has the PBX call the customer."""
-        extension = self._free_agent(live.plan)
+        extension = self._desk.choose(live.plan.agents)
         if extension is None:
             return f"all agents of {live.plan.queue} were in calls: the target has too few for this load"
         if self._pbx is None:
             return "there is no PBX"
-        self._desk.expect_agent(extension, live)
+        self._desk.clicks(extension, live)
         clicked = self._loop.run_in_executor(self._clicks, self._pbx.click_to_call, extension, live.plan.customer)
         try:
             told = await clicked
