@@ -263,10 +263,12 @@ class LoadStage:
 
     def _trunk_fault(self, live: LiveCall) -> str:
         """Why the PBX cannot be blamed for whatever became of a call; empty: it can."""
-        if self._trunk is None or live.plan.flow is Flow.CALLBACK:
+        if self._trunk is None:
             return ""
         if not self._trunk.alive:
             return TRUNK_DIED
+        if live.plan.flow is Flow.CALLBACK:
+            return ""
         if not live.trunk_call and live.customer is not None:
             ending = live.customer.ending
             return f"the trunk itself refused the customer's call: {ending.code} {ending.reason}"
