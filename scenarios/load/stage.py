@@ -42,6 +42,8 @@ from simulators.trunk.protocol import CallStarted, CallTimed
 TOLD_S = 3.0
 """How long the trunk may take to tell of a call after both of its legs have ended."""
 CUSTOMER_RINGS_S = 10.0
+HANG_UPS_PER_S = 50.0
+"""Held calls do not all end in the same moment: that would be a load of its own."""
 DIRECT_RELEASE_S = 3.0
 TRUNK_DIED = "the trunk simulator died"
 DIRECT = "agents"
@@ -304,22 +306,25 @@ class LoadStage:
         for number in list(self._pacers):
             self._offered(number)
         held = [live for live in self._live.values() if live.hold]
-        await self._let_go(held, min(patience_s / 2, len(held) / 100))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._nothing_up.wait(), patience_s)
+        pause_s = min(patience_s / 2 / len(held), 1 / HANG_UPS_PER_S) if held else 0.0
+        for live in held:
+            live.hold_no_more()
+            await asyncio.sleep(pause_s)
+        if await self._emptied(patience_s - pause_s * len(held)):
+            return 0
         left = list(self._live.values())
-        await self._let_go(left, 0.0)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._nothing_up.wait(), last_s)
+        for live in left:
+            live.let_go()
+        await self._emptied(last_s)
         self._desk.send_home()
         return len(left)
 
-    async def _let_go(self, calls: list[LiveCall], within_s: float) -> None:
-        """Calls end spread over some time: a hundred customers do not hang up at once."""
-        for number, live in enumerate(calls):
-            live.let_go()
-            if within_s and number % 10 == 9:
-                await asyncio.sleep(within_s / len(calls) * 10)
+    async def _emptied(self, within_s: float) -> bool:
+        try:
+            await asyncio.wait_for(self._nothing_up.wait(), max(within_s, 0.0))
+        except TimeoutError:
+            return not self._live
+        return True
 
     # What the flows need
 
