@@ -45,6 +45,8 @@ CUSTOMER_RINGS_S = 10.0
 HANG_UPS_PER_S = 50.0
 """Held calls do not all end in the same moment: that would be a load of its own."""
 DIRECT_RELEASE_S = 3.0
+LONG_GAP = 50
+"""Packets; a second of sound."""
 TRUNK_DIED = "the trunk simulator died"
 DIRECT = "agents"
 """What the queue is called when there is no PBX."""
@@ -283,6 +285,9 @@ class LoadStage:
             return None
         self._desk.forget(leg)
         report = self._phones.report(leg)
+        if report is not None and report.longest_burst > LONG_GAP:
+            # Whatever else the stream counted may tell why.
+            log.warning("call %d, gap at the ear of the %s: %s", live.number, party, report)
         if report is None or leg.call.times.answered_at is None:
             return None
         return heard_at(

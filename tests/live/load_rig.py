@@ -139,8 +139,6 @@ def told(ran: Ran) -> str:
             f"late {sum(e.late for e in ears)} foreign {sum(e.foreign for e in ears)} "
             f"mos {min((e.mos or 0) for e in ears):.2f} delay {max((e.delay_ms or 0) for e in ears):.1f} ms"
         )
-    worst = sorted(((ear.lost, side, r) for r in good for side, ear in (("c", r.customer_hears), ("a", r.agent_hears)) if ear), key=lambda x: -x[0])[:8]
-    lines += [f"WORST {side} {r.call} lost {lost} {r.customer_hears if side == 'c' else r.agent_hears} started {r.started_at:.2f} ended {r.ended_at:.2f}" for lost, side, r in worst if lost]
     lines.extend(
         (
             f"{sample.at:5.1f} up {sample.up} due {sample.due} slip {sample.slip_ms:.1f} lag {sample.loop_lag_ms:.1f} "
