@@ -166,7 +166,8 @@ def _workers_possible(targets: list[str], workers: str) -> int:
 def _print_twins() -> None:
     table = Table("twin", "what is broken", "caught by", box=None, pad_edge=False)
     for twin in list_twins():
-        table.add_row(twin.name, twin.description, "\n".join(twin.caught_by))
+        by = [f"load run: {cause}" for cause in twin.caught_by] if twin.load else twin.caught_by
+        table.add_row(twin.name, twin.description, "\n".join(by))
     Console().print(table)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from harness.trace import decode_octets
 
@@ -28,6 +27,8 @@ COMPACT_NAMES = {
     "x": "Session-Expires",
 }
 """Compact forms (RFC 3261 section 7.3.3 and the IANA registry)."""
+
+_LETTERS = {name.lower(): letter for letter, name in COMPACT_NAMES.items()}
 
 MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 """Without these a message cannot be answered nor matched (RFC 3261 section 8.1.1)."""
@@ -89,15 +90,17 @@ class SipMessage:
 
     def get(self, name: str) -> str:
         """Value of the first header ``name``, or an empty string."""
-        wanted = _spellings(name)
+        wanted = name.lower()
+        letter = _LETTERS.get(wanted)
         for key, value in self.headers:
-            if key.lower() in wanted:
+            if key == name or (spelt := key.lower()) == wanted or spelt == letter:
                 return value
         return ""
 
     def values(self, name: str) -> Iterator[str]:
-        wanted = _spellings(name)
-        return (value for key, value in self.headers if key.lower() in wanted)
+        wanted = name.lower()
+        letter = _LETTERS.get(wanted)
+        return (v for key, v in self.headers if key == name or (spelt := key.lower()) == wanted or spelt == letter)
 
     def add(self, name: str, value: str) -> None:
         """Append a header."""
@@ -105,11 +108,11 @@ class SipMessage:
 
     def set(self, name: str, value: str) -> None:
         """Give the first header ``name`` a value and drop the others of that name; append it when absent."""
-        wanted = _spellings(name)
+        wanted = name.lower()
         kept: list[tuple[str, str]] = []
         placed = False
         for key, old in self.headers:
-            if key.lower() not in wanted:
+            if canonical(key).lower() != wanted:
                 kept.append((key, old))
             elif not placed:
                 kept.append((key, value))
@@ -119,8 +122,8 @@ class SipMessage:
         self.headers = kept
 
     def remove(self, name: str) -> None:
-        wanted = _spellings(name)
-        self.headers = [(key, value) for key, value in self.headers if key.lower() not in wanted]
+        wanted = name.lower()
+        self.headers = [(key, value) for key, value in self.headers if canonical(key).lower() != wanted]
 
     def to_bytes(self) -> bytes:
         """The message for the wire, Content-Length counted in octets and last (RFC 3261 section 20.14)."""
@@ -133,13 +136,6 @@ class SipMessage:
 def canonical(name: str) -> str:
     """The long form of a header's name; names that are not compact stay as they are."""
     return COMPACT_NAMES.get(name.lower(), name) if len(name) == 1 else name
-
-
-@lru_cache(maxsize=1024)
-def _spellings(name: str) -> frozenset[str]:
-    """How a header may be named, in lower case: its compact form, too."""
-    wanted = name.lower()
-    return frozenset({wanted, *(short for short, long in COMPACT_NAMES.items() if long.lower() == wanted)})
 
 
 def parameter(value: str, name: str) -> str:
