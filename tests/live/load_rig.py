@@ -158,6 +158,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--holding", type=float, default=5.0)
     parser.add_argument("--mix", default="inbound")
+    parser.add_argument("--mos", type=float, default=0.0)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--twin", default="")
     parser.add_argument("--direct", action="store_true")
@@ -165,7 +166,7 @@ def main() -> None:
     asked = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="load-"))
     print(directory, flush=True)
-    load = profile(asked.rate, asked.holding, asked.mix)
+    load = profile(asked.rate, asked.holding, asked.mix, criteria={"mos_p5": asked.mos} if asked.mos else {})
     if asked.direct:
         print(told(run(None, load, directory, seconds=asked.seconds, hold=asked.hold, workers=asked.workers)))
         return
