@@ -48,6 +48,9 @@ class Stream(Protocol):
     def send_digits(self, digits: str) -> None: ...
     def pause(self) -> None: ...
     def resume(self) -> None: ...
+    def report(self) -> Any:
+        """What was sent and heard until now."""
+
     def close(self) -> Any:
         """The report of what was sent and heard."""
 
