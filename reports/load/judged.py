@@ -1,0 +1,38 @@
+"""Which calls count for what, as in ``harness.load.measures``, as masks over the table of calls."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.load.measures import CANCELLED, REACHED
+from harness.load.records import CallRecord, Cause, Flow
+from harness.load.table import Table
+from reports.load.columns import Numbers
+
+Mask = NDArray[np.bool_]
+
+
+def judged(calls: Table[CallRecord]) -> Mask:
+    """All but those that the generator spoilt and those that we cancelled."""
+    reached = np.isin(calls["cause"], [cause.value for cause in REACHED])
+    return (calls["cause"] != Cause.GENERATOR.value) & ~((calls["code"] == CANCELLED) & reached)
+
+
+def attempts(calls: Table[CallRecord]) -> Mask:
+    """RFC 6076's session requests: those judged whose INVITE is the trunk's."""
+    return judged(calls) & (calls["flow"] != Flow.CALLBACK.value)
+
+
+def established(calls: Table[CallRecord]) -> Mask:
+    return (calls["code"] >= 200) & (calls["code"] < 300)
+
+
+def refused(calls: Table[CallRecord]) -> Mask:
+    """Attempts with a refusal that has a session request delay (RFC 6076 section 4.3.2)."""
+    return attempts(calls) & (calls["code"] >= 400) & ~np.isin(calls["code"], (401, 402, 407))
+
+
+def began(calls: Table[CallRecord]) -> Numbers:
+    """When each call began, or was due if it never did."""
+    return np.where(np.isfinite(calls["started_at"]), calls["started_at"], calls["due_at"])
