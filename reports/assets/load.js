@@ -50,7 +50,7 @@
     const right = chart.series.some((s) => s.scale === "right");
     const yValues = (u, ticks) => ticks.map((v) => (v === null ? "" : number(v)));
     const options = {
-      width, height: chart.height * k, padding: [12 * k, (right ? 2 : 14) * k, 0, 0], legend: { show: false },
+      width, height: chart.height * k, padding: [12 * k, (right ? 2 : chart.wide ? 46 : 24) * k, 0, 0], legend: { show: false },
       cursor: {
         y: false, points: { size: 7 * k },
         drag: { x: true, y: false, setScale: true },
@@ -103,7 +103,9 @@
       points: { show: s.shape === "dots" || few(s), size: (s.shape === "dots" ? 10 : 5) * k, fill: colour, stroke: colour },
     };
     if (s.dashed) made.dash = [5 * k, 4 * k];
-    if (s.shape === "area") {
+    // Not every reader of a PDF shows gradients.
+    if (s.shape === "area" && k > 1) made.fill = `${colour}26`;
+    else if (s.shape === "area") {
       made.fill = (u) => {
         const gradient = u.ctx.createLinearGradient(0, u.bbox.top, 0, u.bbox.top + u.bbox.height);
         gradient.addColorStop(0, `${colour}55`);
@@ -147,8 +149,7 @@
     ctx.clip();
     ctx.font = `${11 * k * ratio}px ui-sans-serif, system-ui, sans-serif`;
     ctx.lineWidth = 1.2 * k * ratio;
-    // A limit belongs to the upright axis, but for a distribution of the very thing.
-    const upright = chart.id === "mos-spread";
+    const upright = chart.limits_upright;
     for (const limit of chart.limits) {
       const at = u.valToPos(limit.value, upright ? "x" : "y", true);
       if (upright ? at < bbox.left || at > bbox.left + bbox.width : at < bbox.top - 1) continue;
@@ -158,8 +159,9 @@
       if (upright) { ctx.moveTo(at, bbox.top); ctx.lineTo(at, bbox.top + bbox.height); }
       else { ctx.moveTo(bbox.left, at); ctx.lineTo(bbox.left + bbox.width, at); }
       ctx.stroke();
-      ctx.textAlign = upright ? "right" : "left";
-      ctx.fillText(limit.label, upright ? at - 6 * ratio : bbox.left + 6 * ratio, upright ? bbox.top + 12 * k * ratio : at - 5 * k * ratio);
+      const before = upright && ctx.measureText(limit.label).width + 12 * ratio < at - bbox.left;
+      ctx.textAlign = before ? "right" : "left";
+      halo(ctx, limit.label, upright ? at + (before ? -6 : 6) * ratio : bbox.left + 6 * ratio, upright ? bbox.top + 12 * k * ratio : at - 5 * k * ratio, 3 * k * ratio);
     }
     if (chart.over_time) {
       ctx.setLineDash([]);
@@ -188,6 +190,18 @@
       }
     }
     ctx.restore();
+  }
+
+  // Words that lie over lines.
+  function halo(ctx, text, x, y, width) {
+    ctx.save();
+    ctx.setLineDash([]);
+    ctx.strokeStyle = style("sheet");
+    ctx.lineWidth = width;
+    ctx.lineJoin = "round";
+    ctx.strokeText(text, x, y);
+    ctx.restore();
+    ctx.fillText(text, x, y);
   }
 
   function tell(u, chart, tip) {

@@ -59,6 +59,8 @@ class Chart:
     y_range: tuple[float | None, float | None] = (0.0, None)
     right_label: str = ""
     limits: tuple[Limit, ...] = ()
+    limits_upright: bool = False
+    """They are values of x."""
     wide: bool = False
     height: int = 200
 

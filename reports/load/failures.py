@@ -165,5 +165,8 @@ def _participants(call: CallRecord, messages: Sequence[SipTraceEntry]) -> list[P
     return [
         Participant(name="trunk", role=Role.TRUNK, addresses=ours),
         Participant(name="PBX", role=Role.PBX, addresses=[pbx]),
-        *([Participant(name="the customer", role=Role.CUSTOMER, addresses=others, detail=call.customer)] if others else []),
+        *(
+            Participant(name="the customer", role=Role.CUSTOMER, addresses=addresses, detail=call.customer)
+            for addresses in ([others] if others else [])
+        ),
     ]

@@ -16,12 +16,14 @@ Mask = NDArray[np.bool_]
 def judged(calls: Table[CallRecord]) -> Mask:
     """All but those that the generator spoilt and those that we cancelled."""
     reached = np.isin(calls["cause"], [cause.value for cause in REACHED])
-    return (calls["cause"] != Cause.GENERATOR.value) & ~((calls["code"] == CANCELLED) & reached)
+    found: Mask = (calls["cause"] != Cause.GENERATOR.value) & ~((calls["code"] == CANCELLED) & reached)
+    return found
 
 
 def attempts(calls: Table[CallRecord]) -> Mask:
     """RFC 6076's session requests: those judged whose INVITE is the trunk's."""
-    return judged(calls) & (calls["flow"] != Flow.CALLBACK.value)
+    invited: Mask = calls["flow"] != Flow.CALLBACK.value
+    return judged(calls) & invited
 
 
 def established(calls: Table[CallRecord]) -> Mask:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 
-from harness.load.measures import of_ears
+from harness.load.measures import REACHED, of_ears
 from harness.load.quality import loss_percent
 from harness.load.records import CallRecord, Cause
 from harness.load.result import LoadResult
@@ -23,6 +24,13 @@ from reports.load.wording import CAUSE_WORDS, moment, number
 FINE, COARSE = 360, 150
 """At most so many points of what is sampled, and of what is computed from several calls."""
 _CALLS_IN_A_BIN = 12
+_LATE = (("Calls begun", "slip_ms", "m0"), ("Event loop", "loop_lag_ms", "m1"), ("RTP sent", "send_late_ms", "m2"))
+_BUSY = (
+    ("Flows and signalling", "signalling_cpu", "m0"),
+    ("Trunk", "trunk_cpu", "m1"),
+    ("Media", "media_cpu", "m2"),
+    ("Whole machine", "machine_cpu", "soft"),
+)
 _CAUSE_COLOURS = ("fail", "m1", "m3", "m4", "m5", "m0", "m2")
 
 
@@ -44,7 +52,7 @@ def load_charts(load: LoadEvidence) -> list[Chart]:
     calls, pbx = load.calls, load.pbx
     x = plain(coarse.middles, 2)
     carried = established(calls)
-    failed = (calls["cause"] != Cause.NONE.value) & (calls["cause"] != Cause.GENERATOR.value)
+    failed = ~np.isin(calls["cause"], [cause.value for cause in (*REACHED, Cause.GENERATOR)])
     starts = began(calls)
     rates = {
         "offered": per_second(calls["due_at"], coarse),
@@ -134,6 +142,7 @@ def delay_chart(load: LoadEvidence) -> Chart:
         says="Of calls that were established; each point is of the calls that began around then.",
         x=plain(coarse.middles, 2),
         y_label="ms",
+        wide=True,
         limits=_limits(load.result, "srd_p95_s", 1000),
         series=[
             Series(
@@ -153,6 +162,9 @@ def sound_charts(load: LoadEvidence) -> list[Chart]:
     _, coarse = _bins(load)
     at, mos, lost = both_ears(load)
     x = plain(coarse.middles, 2)
+    limits = _limits(load.result, "mos_p5")
+    worst = known(quantile(at, mos, coarse, 0.05))
+    least = min([*(limit.value for limit in limits), *worst], default=1.0)
     return [
         Chart(
             id="mos",
@@ -160,8 +172,8 @@ def sound_charts(load: LoadEvidence) -> list[Chart]:
             says="At all ears; each point is of the calls that began around then.",
             x=x,
             y_label="MOS",
-            y_range=(1.0, 4.6),
-            limits=_limits(load.result, "mos_p5"),
+            y_range=(float(max(1.0, np.floor(2 * least - 0.5) / 2)), 4.6),
+            limits=limits,
             series=[
                 Series(label="Median", values=plain(quantile(at, mos, coarse, 0.5), 3), colour="m2"),
                 Series(label="5th percentile", values=plain(quantile(at, mos, coarse, 0.05), 3), colour="m1"),
@@ -191,7 +203,7 @@ def failure_chart(load: LoadEvidence, groups: Sequence[FailureGroup]) -> Chart:
     calls = load.calls
     at = began(calls)
     series = []
-    for colour, group in zip(_CAUSE_COLOURS, groups, strict=False):
+    for colour, group in zip(cycle(_CAUSE_COLOURS), groups, strict=False):
         members = calls["cause"] == group.cause.value
         if group.code:
             members &= calls["code"] == group.code
@@ -199,8 +211,8 @@ def failure_chart(load: LoadEvidence, groups: Sequence[FailureGroup]) -> Chart:
         series.append(Series(label=group_words(group), values=plain(counted, 0), colour=colour, unit="calls"))
     return Chart(
         id="failures",
-        title="Failures over the run",
-        says=f"Calls that failed, by when they began, in steps of {moment(coarse.width)}.",
+        title="What went wrong over the run",
+        says=f"Calls by when they began, in steps of {moment(coarse.width)}.",
         x=plain(coarse.middles, 2),
         y_label="calls",
         wide=True,
@@ -221,11 +233,6 @@ def generator_charts(load: LoadEvidence) -> list[Chart]:
     health = load.health
     x = plain(fine.middles, 2)
     at = health["at"]
-    cores = (
-        ("Flows and signalling", "signalling_cpu", "m0"),
-        ("Trunk", "trunk_cpu", "m1"),
-        ("Media", "media_cpu", "m2"),
-    )
     return [
         Chart(
             id="lateness",
@@ -234,9 +241,8 @@ def generator_charts(load: LoadEvidence) -> list[Chart]:
             x=x,
             y_label="ms",
             series=[
-                Series(label="Calls begun", values=plain(highest(at, health["slip_ms"], fine), 2), colour="m0", unit="ms"),
-                Series(label="Event loop", values=plain(highest(at, health["loop_lag_ms"], fine), 2), colour="m1", unit="ms"),
-                Series(label="RTP sent", values=plain(highest(at, health["send_late_ms"], fine), 2), colour="m2", unit="ms"),
+                Series(label=label, values=plain(highest(at, health[name], fine), 2), colour=colour, unit="ms")
+                for label, name, colour in _LATE
             ],
         ),
         Chart(
@@ -245,19 +251,18 @@ def generator_charts(load: LoadEvidence) -> list[Chart]:
             says="Shares of one core, of the busiest worker; of the whole machine: of all its cores.",
             x=x,
             y_label="%",
-            y_range=(0.0, None),
             series=[
-                *(
-                    Series(label=label, values=plain(100 * highest(at, health[name], fine), 1), colour=colour, unit="%")
-                    for label, name, colour in cores
-                ),
                 Series(
-                    label="Whole machine", values=plain(100 * highest(at, health["machine_cpu"], fine), 1), colour="soft",
-                    unit="%", dashed=True,
-                ),
+                    label=label,
+                    values=plain(100 * highest(at, health[name], fine), 1),
+                    colour=colour,
+                    unit="%",
+                    dashed=name == "machine_cpu",
+                )
+                for label, name, colour in _BUSY
             ],
         ),
-    ]  # fmt: skip
+    ]
 
 
 def both_ears(load: LoadEvidence) -> tuple[Numbers, Numbers, Numbers]:

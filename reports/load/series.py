@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -21,13 +22,15 @@ class Bins:
 
     @property
     def middles(self) -> Numbers:
-        starts = np.arange(self.count) * self.width
-        return starts + self.lengths / 2
+        return self._starts + self.lengths / 2
 
     @property
     def lengths(self) -> Numbers:
-        starts = np.arange(self.count) * self.width
-        return np.minimum(self.width, np.maximum(self.until - starts, 1e-9))
+        return np.minimum(self.width, np.maximum(self.until - self._starts, 1e-9)).astype(np.float64)
+
+    @property
+    def _starts(self) -> Numbers:
+        return (np.arange(self.count) * self.width).astype(np.float64)
 
     def of(self, at: Numbers) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """Number of each time's bin; those before 0 and after the end are in the first and the last."""
@@ -76,7 +79,7 @@ def quantile(at: Numbers, values: Numbers, over: Bins, share: float) -> Numbers:
     where, values = where[order], values[order]
     edges = np.searchsorted(where, np.arange(over.count + 1))
     found = np.full(over.count, np.nan)
-    for number, (first, end) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for number, (first, end) in enumerate(pairwise(edges)):
         if end > first:
             found[number] = np.quantile(values[first:end], share)
     return found
@@ -93,4 +96,4 @@ def highest(at: Numbers, values: Numbers, over: Bins) -> Numbers:
 def summed(at: Numbers, values: Numbers, over: Bins) -> Numbers:
     """The sum of the values in each bin."""
     there = np.isfinite(at) & np.isfinite(values)
-    return np.bincount(over.of(at[there]), weights=values[there], minlength=over.count)
+    return np.bincount(over.of(at[there]), weights=values[there], minlength=over.count).astype(np.float64)

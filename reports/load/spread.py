@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from harness.load.records import Party
+from reports.load import over_time
 from reports.load.charts import Chart, Limit, Series
 from reports.load.columns import Numbers, known, plain
 from reports.load.distributions import ecdf, histogram
@@ -59,12 +62,21 @@ def delay_distributions(load: LoadEvidence) -> list[Chart]:
     ]
 
 
-def mos_distribution(load: LoadEvidence) -> Chart:
+def sound_distributions(load: LoadEvidence) -> list[Chart]:
+    """What the ears heard, one by one."""
+    return [_mos(load), _loss(load)]
+
+
+def _mos(load: LoadEvidence) -> Chart:
     """How many ears heard how well."""
     ears = (("Customers' ears", "customer_hears.mos", "m0"), ("Agents' ears", "agent_hears.mos", "m2"))
     calls = load.calls.where(judged(load.calls))
-    middles = np.array([edge + 0.05 for edge in _MOS_EDGES[:-1]])
-    limits = [c for c in load.result.criteria if c.measure == "mos_p5"]
+    limits = tuple(Limit(value=c.limit, label=c.words) for c in load.result.criteria if c.measure == "mos_p5")
+    heard = known(np.concatenate([calls[name] for _, name, _ in ears]))
+    # From the worst on: most of the scale is mostly empty.
+    least = min([*(limit.value for limit in limits), float(heard.min()) if len(heard) else 1.0])
+    edges = [edge for edge in _MOS_EDGES if edge >= min(least - 0.2, 3.5)]
+    middles = np.array(edges[:-1]) + 0.05
     return Chart(
         id="mos-spread",
         title="Estimated MOS",
@@ -73,13 +85,14 @@ def mos_distribution(load: LoadEvidence) -> Chart:
         x=plain(middles, 2),
         x_label="MOS",
         y_label="% of calls",
-        limits=tuple(Limit(value=c.limit, label=c.words) for c in limits),
+        limits=limits,
+        limits_upright=True,
         series=[
             Series(
                 label=label,
-                values=[round(v, 3) for v in histogram(calls[name], _MOS_EDGES)]
+                values=[round(v, 3) for v in histogram(calls[name], edges)]
                 if len(known(calls[name]))
-                else [None] * (len(_MOS_EDGES) - 1),
+                else [None] * (len(edges) - 1),
                 colour=colour,
                 unit="%",
                 shape="bars",
@@ -89,13 +102,41 @@ def mos_distribution(load: LoadEvidence) -> Chart:
     )
 
 
-def _distribution(id: str, title: str, says: str, unit: str, groups: tuple[tuple[str, Numbers, str], ...]) -> Chart:
+def _loss(load: LoadEvidence) -> Chart:
+    """How much each ear lost."""
+    calls = load.calls.where(judged(load.calls))
+    at_customers, at_agents = np.split(over_time.loss(calls), 2)
+    chart = _distribution(
+        "loss-spread",
+        "RTP lost or late",
+        "Share of the ears that lost at most so much, after the jitter buffer.",
+        "%",
+        (("Customers' ears", at_customers, "m0"), ("Agents' ears", at_agents, "m2")),
+        y_label="% of ears",
+        logarithmic=False,
+    )
+    limits = tuple(Limit(value=c.limit, label=c.words) for c in load.result.criteria if c.measure == "loss_p95")
+    return replace(chart, limits=limits, limits_upright=True)
+
+
+def _distribution(
+    id: str,
+    title: str,
+    says: str,
+    unit: str,
+    groups: tuple[tuple[str, Numbers, str], ...],
+    *,
+    y_label: str = "% of calls",
+    logarithmic: bool = True,
+) -> Chart:
+    """``logarithmic``: if the tail is long."""
     grid, shares = ecdf([values for _, values, _ in groups])
     everything = known(np.concatenate([values for _, values, _ in groups]))
     positive = everything[everything > 0]
-    logarithmic = bool(len(positive)) and float(positive.max()) > _LOGARITHMIC_FROM * float(np.median(positive))
+    middle = float(np.median(positive)) if len(positive) else np.inf
+    logarithmic = logarithmic and bool(positive.max(initial=0) > _LOGARITHMIC_FROM * middle)
     if logarithmic:
-        grid = np.maximum(grid, max(float(positive.min()), float(np.median(positive)) / 1000))
+        grid = np.maximum(grid, max(float(positive.min()), middle / 1000))
     return Chart(
         id=id,
         title=title,
@@ -105,7 +146,7 @@ def _distribution(id: str, title: str, says: str, unit: str, groups: tuple[tuple
         x_label=unit,
         x_unit=unit,
         x_logarithmic=logarithmic,
-        y_label="% of calls",
+        y_label=y_label,
         y_range=(0.0, 100.0),
         series=[
             Series(label=label, values=plain(share, 2), colour=colour, unit="%", shape="steps")

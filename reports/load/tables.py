@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.load.confidence import Estimate
-from harness.load.measures import Distribution, Measures, measure
-from harness.load.records import CallRecord, Cause
+from harness.load.measures import Distribution, Measures, measure, session_failures
+from harness.load.records import CallRecord
 from harness.load.result import BaselineResult
 from harness.load.table import Table
 from reports.load.columns import known
@@ -129,7 +129,7 @@ def generator(load: LoadEvidence, found: Measures, baseline: BaselineResult | No
         "Calls": with_unit(found.calls, ""),
         "Calls/s offered": with_unit(found.calls / offered_s(load), "", 2) if found.calls else "–",
         "Most calls at once": with_unit(up, ""),
-        "Failures": with_unit(found.calls - found.spoilt - found.by_cause.get(Cause.NONE, 0), ""),
+        "Failures": with_unit(session_failures(load.calls), ""),
         "Session request delay, p95": with_unit(_times(found.srd_s.quantile(0.95).value, 1000), "ms", 1),
         "Pacing slip, p99": with_unit(found.slip_ms.quantile(0.99).value, "ms", 1),
         "RTP sent late, p99": with_unit(float(np.quantile(late, 0.99)) if len(late) else None, "ms", 1),
@@ -169,7 +169,7 @@ def offered_s(load: LoadEvidence) -> float:
     due = known(load.calls["due_at"])
     last = float(due.max()) if len(due) else 0.0
     planned = load.result.planned_s
-    return max(planned if 0 < planned and last > 0.9 * planned else last, 1e-3)
+    return max(planned if planned > 0 and last > 0.9 * planned else last, 1e-3)
 
 
 def span(estimate: Estimate, unit: str, digits: int | None = None, times: float = 1.0) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,13 +17,23 @@ from reports.load.failures import FailureGroup, failure_groups
 from reports.load.interval import Interval, interval, is_at_least
 from reports.load.reading import LoadEvidence
 from reports.load.tables import TableView
-from reports.load.wording import PROBE_WORDS, SEARCHED, calls_in_words, moment, number, with_unit
+from reports.load.wording import (
+    PROBE_WORDS,
+    SEARCHED,
+    calls_in_words,
+    lost_in_words,
+    moment,
+    number,
+    searched,
+    with_unit,
+)
 from reports.visible import one_line, visible
 from reports.wording import VERDICT_WORDS, duration
 
 _MESSAGE_CHARACTERS = 6_000
 _MESSAGES = 120
 _GROUPS_OPEN = 3
+_DIGITS = {"%": 2, "s": 3, "ms": 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +160,7 @@ def load_view(load: LoadEvidence) -> LoadView:
     up = over_time.most_up(load)
     charts_load = _worth(over_time.load_charts(load))
     charts_delay = _worth([over_time.delay_chart(load), *spread.delay_distributions(load)])
-    charts_sound = _worth([*over_time.sound_charts(load), spread.mos_distribution(load)])
+    charts_sound = _worth([*over_time.sound_charts(load), *spread.sound_distributions(load)])
     charts_generator = _worth(over_time.generator_charts(load))
     failing = over_time.failure_chart(load, groups) if groups else None
     searched = _capacity(result.capacity) if result.capacity else None
@@ -174,10 +185,7 @@ def load_view(load: LoadEvidence) -> LoadView:
         failures=tuple(_failure(group, position) for position, group in enumerate(groups)),
         capacity=searched,
         probes=tuple(_probe(probe) for probe in result.probes),
-        lost=tuple(
-            f"{one_line(lost.worker)} was lost at {moment(lost.at)} with {calls_in_words(lost.calls)}: {one_line(lost.why)}"
-            for lost in result.lost_workers
-        ),
+        lost=tuple(lost_in_words(lost) for lost in result.lost_workers),
         generator=result.generator.value,
         generator_word=_GENERATOR_WORDS[result.generator],
         generator_why=result.generator_why,
@@ -197,7 +205,7 @@ def load_view(load: LoadEvidence) -> LoadView:
 
 def criterion_view(criterion: CriterionResult) -> CriterionView:
     """A criterion in words and figures."""
-    digits = 2 if criterion.unit == "%" or criterion.measure.startswith("mos") else None
+    digits = 2 if criterion.measure.startswith("mos") else _DIGITS.get(criterion.unit)
     low, high = criterion.low, criterion.high
     confidence = "–"
     if criterion.value is not None and low is not None and high is not None and low != high:
@@ -214,11 +222,12 @@ def criterion_view(criterion: CriterionResult) -> CriterionView:
         confidence=confidence,
         limit=f"{'≥' if is_at_least(criterion) else '≤'} {with_unit(criterion.limit, criterion.unit)}",
         samples=f"{criterion.samples:,}",
-        why=criterion.why,
+        why="" if _BARE_VALUE.fullmatch(criterion.why) else criterion.why,
         drawing=interval(criterion),
     )
 
 
+_BARE_VALUE = re.compile(r"[\d.,]+\s?[^\s\d]{0,3}")
 _GENERATOR_WORDS = {
     Verdict.PASS: "The generator kept up",
     Verdict.FAIL: "The generator was the bottleneck",
@@ -270,9 +279,10 @@ def _tiles(load: LoadEvidence, found: Measures, up: int) -> tuple[Tile, ...]:
     if not found.calls:
         return ()
     verified, ser = found.verified_calls, found.session_establishment_ratio
+    each_second = found.calls / tables.offered_s(load)
     srd, mos = found.srd_s.quantile(0.95), found.mos.quantile(0.05)
     return (
-        Tile(name="Calls", value=f"{found.calls:,}", unit="", note=f"{number(found.calls / tables.offered_s(load), 1)} a second"),
+        Tile(name="Calls", value=f"{found.calls:,}", unit="", note=f"{number(each_second, 1)} a second"),
         Tile(name="At once", value=f"{up:,}", unit="", note="most calls that were up"),
         _tile("Verified", verified.value, "%", 2, f"{tables.span(verified, '%', 2)}"),
         _tile("Established (SER)", ser.value, "%", 2, tables.span(ser, "%", 2)),
@@ -302,7 +312,7 @@ def _failure(group: FailureGroup, position: int) -> FailureView:
         share=f"{number(group.share, 2)} %",
         ours=ours,
         when=f"at {first}" if first == last else f"from {first} to {last}",
-        mix=", ".join(f"{name} {count:,}" for name, count in group.by_line[:6]),
+        mix=" · ".join(f"{name}: {count:,}" for name, count in group.by_line[:6]),
         opened=position < _GROUPS_OPEN and not ours,
         examples=lines,
         more=group.count - len(lines),
@@ -348,15 +358,7 @@ def _probe(probe: ProbeResult) -> ProbeView:
 
 
 def _capacity(found: CapacityResult) -> CapacityView:
-    unit, words = SEARCHED.get(found.kind, (found.kind, found.kind))
-    if found.carried is None:
-        sentence = f"{words}: not even the least load was carried"
-        sentence += f"; {with_unit(found.first_failed, unit)} failed." if found.first_failed is not None else "."
-    else:
-        sentence = f"{words}: {with_unit(found.carried, unit)} were carried"
-        sentence += f", {with_unit(found.first_failed, unit)} were not." if found.first_failed is not None else "."
-    if not found.finished:
-        sentence += " The search was not finished."
+    unit = SEARCHED.get(found.kind, (found.kind, ""))[0]
     edges = {found.carried, found.first_failed}
     steps = sorted(found.steps, key=lambda step: step.number)
     good = [s.offered if s.verdict is Verdict.PASS else None for s in steps]
@@ -373,7 +375,11 @@ def _capacity(found: CapacityResult) -> CapacityView:
         y_label=unit,
         wide=True,
         height=220,
-        limits=() if found.carried is None else (Limit(value=found.carried, label=f"carried: {with_unit(found.carried, unit)}"),),
+        limits=tuple(
+            Limit(value=carried, label=f"carried: {with_unit(carried, unit)}")
+            for carried in (found.carried,)
+            if carried is not None
+        ),
         series=[
             Series(label="Offered", values=[s.offered for s in steps], colour="soft", unit=unit, dashed=True),
             *(
@@ -384,7 +390,7 @@ def _capacity(found: CapacityResult) -> CapacityView:
         ],
     )
     return CapacityView(
-        sentence=sentence,
+        sentence=searched(found),
         confidence=found.confidence,
         chart=chart,
         steps=tuple(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from harness.load.records import Cause, Flow
+from harness.load.result import CapacityResult, LostWorker
 from harness.verdict import Verdict
+from reports.visible import one_line
 
 CAUSE_WORDS = {
     Cause.NONE: "nothing was wrong",
@@ -37,11 +39,11 @@ SEARCHED = {"rate": ("calls/s", "Session establishment rate"), "concurrency": ("
 
 def number(value: float, digits: int | None = None) -> str:
     """``2,412``, ``96.4``: with as many decimals as are worth reading, or with ``digits``."""
-    if digits is None:
-        size = abs(value)
-        digits = 0 if size >= 1000 or value == int(value) else 1 if size >= 100 else 2 if size >= 1 else 3
-    shown = f"{value:,.{digits}f}"
-    return "0" if digits and float(shown.replace(",", "")) == 0 else shown
+    if digits is not None:
+        return f"{value:,.{digits}f}"
+    size = abs(value)
+    shown = f"{value:,.{0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 else 3}f}"
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
 
 
 def with_unit(value: float | None, unit: str, digits: int | None = None) -> str:
@@ -60,3 +62,21 @@ def moment(seconds: float) -> str:
 
 def calls_in_words(count: int) -> str:
     return f"{count:,} call{'' if count == 1 else 's'}"
+
+
+def searched(found: CapacityResult) -> str:
+    """What a search found, in a sentence."""
+    unit, words = SEARCHED.get(found.kind, (found.kind, found.kind))
+    if found.carried is None:
+        sentence = f"{words}: not even the least load was carried"
+        sentence += f"; {with_unit(found.first_failed, unit)} failed." if found.first_failed is not None else "."
+    else:
+        sentence = f"{words}: {with_unit(found.carried, unit)} were carried"
+        sentence += f", {with_unit(found.first_failed, unit)} were not." if found.first_failed is not None else "."
+    return sentence if found.finished else f"{sentence} The search was not finished."
+
+
+def lost_in_words(lost: LostWorker) -> str:
+    """``worker-2 was lost at 5:10 with 61 calls: …``"""
+    told = f"{one_line(lost.worker)} was lost at {moment(lost.at)} with {calls_in_words(lost.calls)}"
+    return f"{told}: {one_line(lost.why)}" if lost.why else told
