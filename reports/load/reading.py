@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.errors import HarnessMisuse
 from harness.load import store
-from harness.load.records import CallRecord, HealthSample, PbxSample
+from harness.load.records import CallRecord, Cause, HealthSample, PbxSample
 from harness.load.result import LoadResult
 from harness.load.table import Table
 from harness.masking import mask_message, mask_text
@@ -23,7 +23,7 @@ from reports.visible import one_line
 
 KEPT = "kept"
 _NOTES_SHOWN = 8
-_FREE_TEXTS = ("why", "reason", "customer", "name", "call_id")
+_FREE_TEXTS = ("name", "why", "reason", "customer", "agent", "call_id")
 
 T = TypeVar("T")
 RecordT = TypeVar("RecordT")
@@ -106,12 +106,15 @@ def _masked(value: Any, secrets: Sequence[str]) -> Any:
 
 
 def _masked_texts(calls: Table[CallRecord], secrets: Sequence[str]) -> Table[CallRecord]:
-    """What the PBX may have put in its words; each of them is masked once, however often it comes."""
+    """Names of lines, and whatever texts calls that failed have: no other call is shown by itself."""
     columns = dict(calls.columns)
+    failed = calls["cause"] != Cause.NONE.value
     for name in _FREE_TEXTS:
-        clean = {text: mask_text(text, secrets) for text in set(columns[name])}
-        values = np.empty(len(calls), dtype=object)
-        values[:] = [clean[text] for text in columns[name]]
+        values = columns[name].copy()
+        shown = np.ones(len(calls), dtype=bool) if name == "name" else failed
+        clean = {text: mask_text(text, secrets) for text in set(values[shown])}
+        for number in np.flatnonzero(shown):
+            values[number] = clean[values[number]]
         columns[name] = values
     return replace(calls, columns=columns)
 

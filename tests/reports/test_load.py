@@ -245,7 +245,8 @@ def test_the_other_leg_of_a_failed_call_is_found_by_its_number(tmp_path, records
     other = [
         type(first)(
             at=first.at - 0.01, wall=first.wall, source=CUSTOMER, destination=TRUNK_C, transport="udp",
-            raw=f"INVITE sip:x SIP/2.0\r\nFrom: <sip:{refused.customer}@x>;tag=1\r\nCall-ID: leg-c\r\nCSeq: 1 INVITE\r\n\r\n",
+            raw="INVITE sip:x SIP/2.0\r\nCall-ID: leg-c\r\nCSeq: 1 INVITE\r\n"
+            f"From: <sip:{refused.customer}@x>;tag=1\r\n\r\n",
         )
     ]  # fmt: skip
     write_load(tmp_path, records)
