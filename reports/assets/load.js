@@ -125,8 +125,8 @@
     return made;
   }
 
-  // A line of which most points stand alone would else be nothing.
-  const few = (s) => s.values.filter((v) => v !== null).length < 3;
+  // A single point would else be nothing, and few are values rather than a course.
+  const few = (s) => s.values.filter((v) => v !== null).length < 13;
 
   function reach(chart, scale) {
     const [low, high] = scale === "y" ? chart.y_range : [0, null];

@@ -290,7 +290,9 @@ def until(load: LoadEvidence) -> float:
 
 def _bins(load: LoadEvidence) -> tuple[Bins, Bins]:
     end = until(load)
-    return bins(end, FINE), bins(end, COARSE, records=len(load.calls), each=_CALLS_IN_A_BIN)
+    due = known(load.calls["due_at"])
+    within = float(due.max()) if len(due) else end
+    return bins(end, FINE), bins(end, COARSE, within=within, records=len(load.calls), each=_CALLS_IN_A_BIN)
 
 
 def _answered(load: LoadEvidence) -> Numbers:

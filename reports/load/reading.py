@@ -148,8 +148,8 @@ def _unfinished(run_directory: Path, trouble: str) -> LoadResult:
         workers=(),
         conditions=(),
         criteria=(),
-        generator=Verdict.INCONCLUSIVE,
-        generator_why="not known",
+        generator=Verdict.NOT_RUN,
+        generator_why="The run did not come to its end.",
         verdict=Verdict.INCONCLUSIVE,
         headline=f"Nothing proven: {trouble}",
     )

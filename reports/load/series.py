@@ -37,11 +37,14 @@ class Bins:
         return np.clip(np.floor(at / self.width), 0, self.count - 1).astype(np.int64)
 
 
-def bins(until: float, most: int, *, records: int = 0, each: int = 1) -> Bins:
-    """At most ``most`` bins up to ``until`` (s), with about ``each`` of ``records`` in a bin, but never below 12."""
+def bins(until: float, most: int, *, within: float = 0.0, records: int = 0, each: int = 1) -> Bins:
+    """At most ``most`` bins up to ``until`` (s). Of ``records``, which come ``within`` s, a bin has about ``each``, but
+    there are never less than 12 of them."""
     until = max(until, 1.0)
-    wanted = min(float(most), max(12.0, records / each)) if records else float(most)
-    width = next((w for w in _WIDTHS if until / w <= wanted), until / wanted)
+    least = until / most
+    if records:
+        least = max(least, (within or until) / max(12.0, records / each))
+    width = next((w for w in _WIDTHS if w >= least - 1e-9), least)
     return Bins(width=float(width), count=max(1, int(np.ceil(until / width - 1e-9))), until=until)
 
 

@@ -187,7 +187,7 @@ def load_view(load: LoadEvidence) -> LoadView:
         probes=tuple(_probe(probe) for probe in result.probes),
         lost=tuple(lost_in_words(lost) for lost in result.lost_workers),
         generator=result.generator.value,
-        generator_word=_GENERATOR_WORDS[result.generator],
+        generator_word=_GENERATOR_WORDS[result.generator if len(load.health) else Verdict.NOT_RUN],
         generator_why=result.generator_why,
         generator_table=tables.generator(load, found, result.baseline, up),
         baseline_why=result.baseline.why if result.baseline else "",
@@ -232,7 +232,7 @@ _GENERATOR_WORDS = {
     Verdict.PASS: "The generator kept up",
     Verdict.FAIL: "The generator was the bottleneck",
     Verdict.INCONCLUSIVE: "The generator was the bottleneck",
-    Verdict.NOT_RUN: "The generator was not watched",
+    Verdict.NOT_RUN: "Whether the generator kept up is not known",
 }
 
 
@@ -419,7 +419,7 @@ def _conditions(result: LoadResult) -> tuple[tuple[str, str], ...]:
         ("Began", result.began),
         ("Planned", duration(result.planned_s) if result.planned_s else ""),
         ("Lasted", duration(result.lasted_s) if result.lasted_s else ""),
-        ("Seed", str(result.seed)),
+        ("Seed", str(result.seed) if result.began else ""),
         ("Workers", ", ".join(result.workers)),
     )
     return tuple((name, value) for name, value in (*known, *result.conditions) if value)

@@ -26,6 +26,10 @@ def test_bins_are_few_and_of_round_width(until, most, records, width, count):
     assert (made.width, made.count) == (width, count)
 
 
+def test_calls_that_came_early_are_not_in_one_bin():
+    assert bins(600, 150, within=60, records=240, each=12).width == 5
+
+
 @given(TIMES)
 def test_no_event_is_lost_in_bins(times):
     over = bins(600, 150)
