@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.load.measures import CANCELLED, REACHED
+from harness.load.measures import CANCELLED, NOT_FINAL, REACHED
 from harness.load.records import CallRecord, Cause, Flow
 from harness.load.table import Table
 from reports.load.columns import Numbers
@@ -27,12 +27,19 @@ def attempts(calls: Table[CallRecord]) -> Mask:
 
 
 def established(calls: Table[CallRecord]) -> Mask:
-    return (calls["code"] >= 200) & (calls["code"] < 300)
+    code = final(calls)
+    return (code >= 200) & (code < 300)
+
+
+def final(calls: Table[CallRecord]) -> Numbers:
+    """Final responses; 0: none came in time, whatever answered our CANCEL."""
+    return np.where(calls["cause"] == Cause.NO_RESPONSE.value, 0.0, calls["code"])
 
 
 def refused(calls: Table[CallRecord]) -> Mask:
     """Attempts with a refusal that has a session request delay (RFC 6076 section 4.3.2)."""
-    return attempts(calls) & (calls["code"] >= 400) & ~np.isin(calls["code"], (401, 402, 407))
+    code = final(calls)
+    return attempts(calls) & (code >= 400) & ~np.isin(code, NOT_FINAL)
 
 
 def began(calls: Table[CallRecord]) -> Numbers:

@@ -13,6 +13,7 @@ from harness.load.measures import measure
 from harness.load.records import CallRecord, Cause
 from harness.load.table import Table
 from harness.verdict import Blame, Verdict
+from reports.load import judged
 from reports.load.failures import failure_groups
 from reports.load.interval import interval
 from reports.load.reading import read_load, read_load_result
@@ -72,6 +73,23 @@ def test_figures_of_the_page_are_the_measures(run, records):
     (refused,) = (s["values"] for s in chart["series"] if s["label"] == "Refused")
     assert refused[-1] == 100.0
     assert sum(values(directory, "mos-spread", "Customers' ears")) == pytest.approx(100.0, abs=0.05)
+
+
+def test_calls_count_as_in_the_measures(records):
+    odd = [
+        replace(records[0], code=487, cause=Cause.NO_RESPONSE, why="nothing within 32 s"),
+        replace(records[1], code=487, cause=Cause.NONE),
+        replace(records[2], code=302, cause=Cause.REFUSED),
+        replace(records[3], code=407, cause=Cause.REFUSED),
+        replace(records[4], code=0, cause=Cause.GENERATOR),
+    ]
+    table = Table.of(CallRecord, [*odd, *records[5:]])
+    found = measure(table)
+    tried = judged.attempts(table)
+    assert tried.sum() == found.attempts
+    assert (tried & judged.established(table)).sum() == found.established
+    assert judged.refused(table).sum() == found.srd_failed_s.samples
+    assert 2 * judged.judged(table).sum() >= found.mos.samples
 
 
 def test_lines_over_time_hold_every_call(run, records):
