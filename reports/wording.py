@@ -69,8 +69,9 @@ def headline(run: Run) -> str:
 
 def _of_load(record: RunRecord, load: LoadResult) -> str:
     """What the load run says, unless the run itself went wrong."""
-    if record.run_verdict is Verdict.FAIL and load.verdict is not Verdict.FAIL:
-        return f"Not ready: {_first_error(record)}"
+    if record.errors and (record.run_verdict not in (None, load.verdict) or not load.began):
+        said = "Not ready" if record.run_verdict is Verdict.FAIL else "Nothing proven"
+        return f"{said}: {_first_error(record)}"
     return one_line(load.headline, limit=400)
 
 

@@ -43,6 +43,9 @@
     tip.className = "tip";
     tip.hidden = true;
 
+    // Bars are as wide at the ends.
+    const step = chart.series.some((s) => s.shape === "bars") && chart.x.length > 1 ? chart.x[1] - chart.x[0] : 0;
+
     const axis = (more) => ({
       stroke: ink, font, gap: 5 * k, size: 44 * k,
       grid: { stroke: line, width: k }, ticks: { show: false }, ...more,
@@ -61,6 +64,7 @@
           time: false,
           ...(chart.x_logarithmic ? { distr: 3, log: 10 } : {}),
           ...(chart.over_time ? { range: (u, min, max) => [Math.max(0, min), Math.min(until, max)] } : {}),
+          ...(step ? { range: (u, min, max) => [min - step / 2, max + step / 2] } : {}),
           ...(chart.id === "capacity" ? { range: (u, min, max) => [min - 0.5, max + 0.5] } : {}),
         },
         y: { range: reach(chart, "y") },
@@ -70,6 +74,7 @@
         axis({
           size: 28 * k, space: 60 * k, grid: { show: false },
           ...(chart.over_time ? { incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200] } : {}),
+          ...(step ? { range: (u, min, max) => [min - step / 2, max + step / 2] } : {}),
           ...(chart.id === "capacity" ? { incrs: [1, 2, 5, 10] } : {}),
           values: (u, ticks) => ticks.map((v) => (v === null ? "" : chart.over_time ? moment(v) : withUnit(v, chart.x_unit))),
         }),

@@ -41,7 +41,12 @@ def marks(result: LoadResult) -> list[Mark]:
         Mark(at=p.began_at, label=f"probe: {p.scenario}", colour=colours.get(p.verdict, "soft")) for p in result.probes
     ]
     found += [Mark(at=lost.at, label=f"{lost.worker} lost", colour="inconclusive") for lost in result.lost_workers]
-    if 0 < result.planned_s < result.lasted_s:
+    if result.capacity is not None:
+        found += [
+            Mark(at=s.began_at, label=f"step {s.number}: {number(s.offered)}", colour=colours.get(s.verdict, "soft"))
+            for s in result.capacity.steps
+        ]
+    elif 0 < result.planned_s < result.lasted_s:
         found.append(Mark(at=result.planned_s, label="no more calls are offered", colour="soft"))
     return found
 

@@ -21,7 +21,8 @@ from harness.verdict import Verdict
 from reports.messages import read_messages
 from reports.visible import one_line
 
-KEPT = "kept"
+KEPT = (f"{store.DIRECTORY}/kept/**/*.jsonl", "work/**/trunk.jsonl")
+"""Where traces of calls that failed are: of the run, and where the trunks of its workers write them."""
 _NOTES_SHOWN = 8
 _FREE_TEXTS = ("name", "why", "reason", "customer", "agent", "call_id")
 
@@ -68,7 +69,7 @@ def read_load(run_directory: Path, result: LoadResult, secrets: Sequence[str] = 
     elif not len(health):
         problems.append("nothing is recorded about the generator: whether it was the bottleneck is not known")
     messages: list[SipTraceEntry] = []
-    for trace in sorted((run_directory / store.DIRECTORY / KEPT).rglob("*.jsonl")):
+    for trace in sorted(trace for pattern in KEPT for trace in run_directory.glob(pattern)):
         read, trouble = read_messages(trace)
         messages += read
         problems += trouble

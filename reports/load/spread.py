@@ -13,6 +13,7 @@ from reports.load.columns import Numbers, known, plain
 from reports.load.distributions import ecdf, histogram
 from reports.load.judged import attempts, established, judged, refused
 from reports.load.reading import LoadEvidence
+from reports.load.wording import number
 
 _MOS_EDGES = [round(1.0 + 0.1 * step, 1) for step in range(36)]
 _LOGARITHMIC_FROM = 12.0
@@ -73,14 +74,15 @@ def _mos(load: LoadEvidence) -> Chart:
     calls = load.calls.where(judged(load.calls))
     limits = tuple(Limit(value=c.limit, label=c.words) for c in load.result.criteria if c.measure == "mos_p5")
     heard = known(np.concatenate([calls[name] for _, name, _ in ears]))
-    # From the worst on: most of the scale is mostly empty.
-    least = min([*(limit.value for limit in limits), float(heard.min()) if len(heard) else 1.0])
-    edges = [edge for edge in _MOS_EDGES if edge >= min(least - 0.2, 3.5)]
+    # Most of the scale is mostly empty.
+    least = min([*(limit.value for limit in limits), float(np.quantile(heard, 0.01)) if len(heard) else 1.0, 3.7])
+    edges = [edge for edge in _MOS_EDGES if edge >= least - 0.2]
+    below = f" The first bars have all below {edges[1]:g}." if len(heard) and heard.min() < edges[0] else ""
     middles = np.array(edges[:-1]) + 0.05
     return Chart(
         id="mos-spread",
         title="Estimated MOS",
-        says="Share of the calls by the E-model's estimate (G.107) from what was received.",
+        says=f"Share of the calls by the E-model's estimate (G.107) from what was received.{below}",
         over_time=False,
         x=plain(middles, 2),
         x_label="MOS",
@@ -116,7 +118,22 @@ def _loss(load: LoadEvidence) -> Chart:
         logarithmic=False,
     )
     limits = tuple(Limit(value=c.limit, label=c.words) for c in load.result.criteria if c.measure == "loss_p95")
-    return replace(chart, limits=limits, limits_upright=True)
+    everything = known(np.concatenate([at_customers, at_agents]))
+    if not len(everything):
+        return replace(chart, limits=limits, limits_upright=True)
+    shown = 1.5 * max([*(limit.value for limit in limits), float(np.quantile(everything, 0.99)), 0.1])
+    if everything.max() <= shown:
+        return replace(chart, limits=limits, limits_upright=True)
+    # One call that lost most of everything would press all others to the edge.
+    points = sum(x is not None and x <= shown for x in chart.x)
+    return replace(
+        chart,
+        says=f"{chart.says} Beyond {number(shown)} % it is not drawn; the worst is in the table.",
+        x=chart.x[:points],
+        series=[replace(line, values=line.values[:points]) for line in chart.series],
+        limits=limits,
+        limits_upright=True,
+    )
 
 
 def _distribution(

@@ -169,7 +169,8 @@ def offered_s(load: LoadEvidence) -> float:
     due = known(load.calls["due_at"])
     last = float(due.max()) if len(due) else 0.0
     planned = load.result.planned_s
-    return max(planned if planned > 0 and last > 0.9 * planned else last, 1e-3)
+    # Calls of a search are due after the profile's duration, too.
+    return max(planned if 0.9 * planned < last <= planned else last, 1e-3)
 
 
 def span(estimate: Estimate, unit: str, digits: int | None = None, times: float = 1.0) -> str:

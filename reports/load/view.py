@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.load.measures import Measures, measure
+from harness.load.records import Cause
 from harness.load.result import CapacityResult, CriterionResult, LoadResult, ProbeResult
 from harness.verdict import Verdict
 from reports.ladder_svg import PAGE_WIDTH, Drawing, draw
@@ -170,7 +171,7 @@ def load_view(load: LoadEvidence) -> LoadView:
         name=result.name,
         verdict=result.verdict.value,
         told=_told(load, found, up),
-        first_failure=_first_failure(groups),
+        first_failure=_first_failure(groups, result.verdict),
         tiles=_tiles(load, found, up),
         criteria=tuple(criterion_view(c) for c in result.criteria),
         charts_load=charts_load,
@@ -261,18 +262,18 @@ def _told(load: LoadEvidence, found: Measures, up: int) -> str:
     )
 
 
-def _first_failure(groups: Sequence[FailureGroup]) -> str:
+def _first_failure(groups: Sequence[FailureGroup], verdict: Verdict) -> str:
     """What broke first, in a sentence; empty when nothing did."""
-    broken = [group for group in groups if group.cause.value != "generator"]
+    broken = [group for group in groups if group.cause is not Cause.GENERATOR]
     if not broken:
         return ""
     first = broken[0]
-    return (
-        f"What broke first: at {moment(first.first_at)}, with {calls_in_words(first.up_then)} up, a call was "
-        f"{over_time.group_words(first)}." if first.cause.value in ("refused", "dropped") else
-        f"What broke first: at {moment(first.first_at)}, with {calls_in_words(first.up_then)} up: "
-        f"{over_time.group_words(first)}."
-    )  # fmt: skip
+    when = f"at {moment(first.first_at)}, with {calls_in_words(first.up_then)} up: {over_time.group_words(first)}."
+    if verdict is Verdict.FAIL:
+        return f"What broke first, {when}"
+    # A run may pass with faults in it.
+    wrong = sum(group.count for group in broken)
+    return f"1 call was not right, {when}" if wrong == 1 else f"{wrong:,} calls were not right; the first {when}"
 
 
 def _tiles(load: LoadEvidence, found: Measures, up: int) -> tuple[Tile, ...]:
@@ -303,7 +304,7 @@ def _tile(name: str, value: float | None, unit: str, digits: int, note: str) -> 
 def _failure(group: FailureGroup, position: int) -> FailureView:
     lines = tuple(_line(example.call, example.at) for example in group.examples)
     drawn = draw(group.ladder, PAGE_WIDTH) if group.ladder.arrows else None
-    ours = group.cause.value == "generator"
+    ours = group.cause is Cause.GENERATOR
     first, last = moment(group.first_at), moment(group.last_at)
     return FailureView(
         anchor=f"load-failure-{position + 1}",
@@ -422,4 +423,4 @@ def _conditions(result: LoadResult) -> tuple[tuple[str, str], ...]:
         ("Seed", str(result.seed) if result.began else ""),
         ("Workers", ", ".join(result.workers)),
     )
-    return tuple((name, value) for name, value in (*known, *result.conditions) if value)
+    return tuple((f"{name[:1].upper()}{name[1:]}", value) for name, value in (*known, *result.conditions) if value)

@@ -229,6 +229,25 @@ def test_a_generator_that_was_the_bottleneck_is_told_first(tmp_path, records):
     assert "The generator was the bottleneck" in html(tmp_path)
 
 
+def test_what_befell_the_run_itself_is_told_before_its_figures(tmp_path, records):
+    write_load(tmp_path, records[:50], verdict=Verdict.PASS, headline="Ready for 4 calls/s")
+    run = json.loads((tmp_path / "run.json").read_text())
+    run |= {"errors": ["the PSTN trap rang"], "run_verdict": "fail", "run_blame": "pbx"}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    written = reports.write(tmp_path)
+    assert (written.headline, written.exit_code) == ("Not ready: the PSTN trap rang", 1)
+    (tmp_path / "load" / "load.json").unlink()
+    assert reports.write(tmp_path).headline == "Not ready: the PSTN trap rang"
+
+
+def test_faults_of_a_run_that_passed_did_not_break_it(tmp_path, records):
+    one = next(r for r in records if r.cause is Cause.DROPPED)
+    good = [r for r in records if r.cause is Cause.NONE]
+    reports.write(write_load(tmp_path, [*good, one], verdict=Verdict.PASS, headline="Ready"))
+    assert "1 call was not right, at " in html(tmp_path)
+    assert "What broke first" not in html(tmp_path)
+
+
 def test_secrets_are_in_no_report(tmp_path, records):
     spoilt = [replace(r, why=f"login with {PASSWORD}", reason=PASSWORD) for r in records if r.cause is Cause.REFUSED]
     write_load(tmp_path, [*records[:200], *spoilt], profile_text=f'password = "{PASSWORD}"', headline=f"x {PASSWORD}")
