@@ -45,7 +45,9 @@ def headline(run: Run) -> str:
     """One sentence for somebody who reads nothing else."""
     verdict, _ = run_verdict(run)
     if run.load is not None and (not run.scenarios or run.load.verdict is verdict is not Verdict.PASS):
-        return _of_load(run.record, run.load)
+        failed = count(run)[Verdict.FAIL]
+        beside = f"; {failed} of {_scenarios(len(run.scenarios))} failed" if failed else ""
+        return _of_load(run.record, run.load) + beside
     counts, total = count(run), len(run.scenarios)
     where = f" on {_where(run.record)}"
     not_run = f", {counts[Verdict.NOT_RUN]} not run" if counts[Verdict.NOT_RUN] else ""

@@ -148,6 +148,10 @@ def test_scenarios_come_after_the_load(tmp_path, records):
     assert text.index('id="load"') < text.index('class="feature"')
     assert 'id="search"' in text
     assert written.headline.startswith("Not ready: 1 of 1 scenario failed")
+    both = reports.write(write_load(tmp_path / "both", records[:100]))
+    assert both.headline.endswith("demanded")
+    scenario(tmp_path / "both", "A customer reaches an agent", Verdict.FAIL, blame=Blame.PBX, reason="nobody answered")
+    assert reports.write(tmp_path / "both").headline == f"{both.headline}; 1 of 1 scenario failed"
 
 
 def test_summary_follows_its_schema(run, records):
