@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import monotonic
 
@@ -43,9 +43,12 @@ class Desk:
         self._loop = asyncio.get_running_loop()
         self._by_number: dict[str, LiveCall] = {}
         self._by_stamp: dict[int, LiveCall] = {}
-        self._by_agent: dict[str, LiveCall] = {}
-        """Calls back whose agent has clicked: for a PBX that does not show the customer's number."""
+        self._clicked: dict[str, LiveCall] = {}
+        """Agents who have clicked on a customer's number, until their phone rings for it."""
+        self._meant: dict[str, LiveCall] = {}
+        """Agents whose link a customer has tapped, until the call has come to somebody."""
         self._talking: dict[str, Leg] = {}
+        self._idle_since: dict[str, float] = {}
         self._ears: dict[int, _Ear] = {}
         self._early: dict[int, list[tuple[int, Party, float]]] = {}
         self._over: OrderedDict[int, float] = OrderedDict()
@@ -64,8 +67,9 @@ class Desk:
         now = monotonic()
         self._by_stamp.pop(live.number, None)
         self._by_number.pop(_key(live.plan.customer), None)
-        for extension in [agent for agent, call in self._by_agent.items() if call is live]:
-            del self._by_agent[extension]
+        for wanted in (self._clicked, self._meant):
+            for extension in [agent for agent, call in wanted.items() if call is live]:
+                del wanted[extension]
         self._over[live.number] = now
         while self._over and next(iter(self._over.values())) < now - REMEMBERED_S:
             self._over.popitem(last=False)
@@ -83,9 +87,20 @@ class Desk:
         leg = self._talking.get(extension)
         return leg is None or leg.ended.done()
 
-    def expect_agent(self, extension: str, live: LiveCall) -> None:
-        """An agent has clicked on a customer's number: the phone that rings is for that call."""
-        self._by_agent[extension] = live
+    def choose(self, extensions: Iterable[str]) -> str | None:
+        """The free agent who has had no call for longest, and whom no other call is about to want."""
+        free = [one for one in extensions if self.free(one) and one not in self._clicked and one not in self._meant]
+        return min(
+            free, key=lambda one: (self._idle_since.get(one, 0.0), -int(one) if one.isdigit() else 0), default=None
+        )
+
+    def clicks(self, extension: str, live: LiveCall) -> None:
+        """An agent clicks on a customer's number: who clicks takes no other call."""
+        self._clicked[extension] = live
+
+    def means(self, extension: str, live: LiveCall) -> None:
+        """A customer has tapped an agent's link."""
+        self._meant[extension] = live
 
     def send_home(self) -> None:
         """Calls of agents that are nobody's end."""
@@ -115,17 +130,19 @@ class Desk:
     def agent_rings(self, call: IncomingCall) -> None:
         """The PBX, or without one the customer, calls an agent."""
         extension = call.to_user
-        if not self.free(extension):
+        clicked = self._clicked.get(extension)
+        live = self.of_customer(call.from_user) or clicked
+        if not self.free(extension) or (clicked is not None and clicked is not live):
             call.decline(BUSY)
             return
-        live = self.of_customer(call.from_user) or self._by_agent.pop(extension, None)
+        self._clicked.pop(extension, None)
         if live is None:
             self.strays += 1
-        elif live.plan.flow is Flow.ESCALATION and not any(map(self.free, live.plan.agents)):
-            # The agent who was meant has got another call meanwhile: any other of the queue is right.
+        elif live.plan.flow is Flow.ESCALATION and self._busy_meanwhile(live):
             live.widen(self._agents_of(live.plan.queue))
         leg = Leg(call)
         self._talking[extension] = leg
+        leg.ended.add_done_callback(lambda _: self._idle_since.__setitem__(extension, monotonic()))
         call.ring()
         queue = self._queue(extension, live)
         if live is not None:
@@ -143,6 +160,11 @@ class Desk:
         self.listens(live, Party.AGENT, leg, extension)
         if live is not None:
             live.agent_takes(leg, extension, self._queue(extension, live))
+
+    def _busy_meanwhile(self, live: LiveCall) -> bool:
+        """Whether the agent who was meant got another call, so that any other of the queue is right."""
+        began = live.started_at or 0.0
+        return any(not self.free(one) or self._idle_since.get(one, 0.0) > began for one in live.plan.agents)
 
     def _agents_of(self, queue: str) -> frozenset[str]:
         queues = self._lease.queues if self._lease else ()

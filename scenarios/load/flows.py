@@ -134,7 +134,7 @@ async def _talk(live: LiveCall, stage: Stage) -> None:
     over = (customer.ended, agent.ended)
     await first_of(stage.limits.hears_within_s, live.hear_each_other, live.release, *over)
     if not any(end.done() for end in over):
-        await first_of(None if live.hold else live.plan.holding_s, live.release, *over)
+        await first_of(None if live.hold else live.plan.holding_s, live.unheld, live.release, *over)
     if not any(end.done() for end in over):
         live.hangs_up(live.plan.hangs_up)
 

@@ -32,6 +32,7 @@ def run(channel: Channel, config: GeneratorConfig) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format=f"{config.worker} %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     asyncio.run(_Generator(channel, config).live())
 
 
@@ -57,7 +58,7 @@ class _Generator:
             loop.add_reader(self._channel.fileno(), self._readable)
             self._channel.ready()
             watch = loop.create_task(
-                stage.health.watch(lambda sample: self._emit(HealthSampled(sample=sample)), self._tick)
+                stage.health.watch(lambda sample: self._emit(HealthSampled(sample=sample)), stage.tick)
             )
             await self._stopped.wait()
             watch.cancel()
@@ -67,11 +68,6 @@ class _Generator:
             await stage.drain(0.0, DRAIN_AT_STOP_S)
         finally:
             await stage.close()
-
-    def _tick(self) -> None:
-        self._stage.tick()
-        if not self._stage.healthy:
-            log.error("the trunk died")
 
     def _emit(self, event: Event) -> None:
         try:

@@ -14,7 +14,7 @@ from simulators.phones.customers import Customer
 
 
 class LiveCall:
-    """See the module. ``release`` is what ends its talk before its time, or after it when it is held."""
+    """See the module. ``unheld`` ends the talk of a call that is held, ``release`` any call at once."""
 
     def __init__(self, plan: Plan, customer: Customer, *, offer: int, worker: str, due_at: float, hold: bool) -> None:
         loop = asyncio.get_running_loop()
@@ -26,6 +26,7 @@ class LiveCall:
         self.hold = hold
         self.started_at: float | None = None
         self.release: asyncio.Future[None] = loop.create_future()
+        self.unheld: asyncio.Future[None] = loop.create_future()
         self.customer: Leg | None = None
         self.customer_rang: asyncio.Future[None] = loop.create_future()
         self.agent: Leg | None = None
@@ -84,8 +85,12 @@ class LiveCall:
         """Both parties' legs, the customer's first."""
         return (Party.CUSTOMER, self.customer), (Party.AGENT, self.agent)
 
+    def hold_no_more(self) -> None:
+        """A held call ends once they have heard each other."""
+        _done(self.unheld)
+
     def let_go(self) -> None:
-        """End the talk now."""
+        """End it now, however far it is."""
         _done(self.release)
 
     def hangs_up(self, party: Party) -> None:

@@ -42,7 +42,11 @@ from simulators.trunk.protocol import CallStarted, CallTimed
 TOLD_S = 3.0
 """How long the trunk may take to tell of a call after both of its legs have ended."""
 CUSTOMER_RINGS_S = 10.0
+HANG_UPS_PER_S = 50.0
+"""Held calls do not all end in the same moment: that would be a load of its own."""
 DIRECT_RELEASE_S = 3.0
+LONG_GAP = 50
+"""Packets; a second of sound."""
 TRUNK_DIED = "the trunk simulator died"
 DIRECT = "agents"
 """What the queue is called when there is no PBX."""
@@ -207,6 +211,9 @@ class LoadStage:
         self._live[live.number] = live
         self._nothing_up.clear()
         self._desk.add(live)
+        if plan.entry:
+            (meant,) = plan.agents
+            self._desk.means(meant, live)
         live.started_at = monotonic()
         self.health.began(live.started_at - due_at)
         self._spawn(self._play(live))
@@ -214,13 +221,10 @@ class LoadStage:
     def _escalated(self, plan: Plan) -> Plan:
         """The customer taps a link that an agent sent, one who is free now."""
         assert self._lease is not None and self._trunk is not None
-        agent = self._free_agent(plan) or min(plan.agents)
+        agent = self._desk.choose(plan.agents) or min(plan.agents)
         template = self._lease.target.escalation.agent_payload
         payload = fill(template, agent=agent, queue=plan.queue, case=str(plan.call))
         return replace(plan, agents=frozenset({agent}), entry=self._trunk.link(plan.dialled, payload))
-
-    def _free_agent(self, plan: Plan) -> str | None:
-        return next((extension for extension in sorted(plan.agents) if self._desk.free(extension)), None)
 
     def _cannot_begin(self, customer: Customer | None) -> str:
         if customer is None:
@@ -263,10 +267,12 @@ class LoadStage:
 
     def _trunk_fault(self, live: LiveCall) -> str:
         """Why the PBX cannot be blamed for whatever became of a call; empty: it can."""
-        if self._trunk is None or live.plan.flow is Flow.CALLBACK:
+        if self._trunk is None:
             return ""
         if not self._trunk.alive:
             return TRUNK_DIED
+        if live.plan.flow is Flow.CALLBACK:
+            return ""
         if not live.trunk_call and live.customer is not None:
             ending = live.customer.ending
             return f"the trunk itself refused the customer's call: {ending.code} {ending.reason}"
@@ -279,6 +285,9 @@ class LoadStage:
             return None
         self._desk.forget(leg)
         report = self._phones.report(leg)
+        if report is not None and report.longest_burst > LONG_GAP:
+            # Whatever else the stream counted may tell why.
+            log.warning("call %d, gap at the ear of the %s: %s", live.number, party, report)
         if report is None or leg.call.times.answered_at is None:
             return None
         return heard_at(
@@ -302,22 +311,25 @@ class LoadStage:
         for number in list(self._pacers):
             self._offered(number)
         held = [live for live in self._live.values() if live.hold]
-        await self._let_go(held, min(patience_s / 2, len(held) / 100))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._nothing_up.wait(), patience_s)
+        pause_s = min(patience_s / 2 / len(held), 1 / HANG_UPS_PER_S) if held else 0.0
+        for live in held:
+            live.hold_no_more()
+            await asyncio.sleep(pause_s)
+        if await self._emptied(patience_s - pause_s * len(held)):
+            return 0
         left = list(self._live.values())
-        await self._let_go(left, 0.0)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._nothing_up.wait(), last_s)
+        for live in left:
+            live.let_go()
+        await self._emptied(last_s)
         self._desk.send_home()
         return len(left)
 
-    async def _let_go(self, calls: list[LiveCall], within_s: float) -> None:
-        """Calls end spread over some time: a hundred customers do not hang up at once."""
-        for number, live in enumerate(calls):
-            live.let_go()
-            if within_s and number % 10 == 9:
-                await asyncio.sleep(within_s / len(calls) * 10)
+    async def _emptied(self, within_s: float) -> bool:
+        try:
+            await asyncio.wait_for(self._nothing_up.wait(), max(within_s, 0.0))
+        except TimeoutError:
+            return not self._live
+        return True
 
     # What the flows need
 
@@ -329,12 +341,12 @@ class LoadStage:
 
     async def click(self, live: LiveCall) -> str:
         """A free agent of the queue has the PBX call the customer."""
-        extension = self._free_agent(live.plan)
+        extension = self._desk.choose(live.plan.agents)
         if extension is None:
             return f"all agents of {live.plan.queue} were in calls: the target has too few for this load"
         if self._pbx is None:
             return "there is no PBX"
-        self._desk.expect_agent(extension, live)
+        self._desk.clicks(extension, live)
         clicked = self._loop.run_in_executor(self._clicks, self._pbx.click_to_call, extension, live.plan.customer)
         try:
             told = await clicked

@@ -82,12 +82,19 @@ def pbx(directory: Path, twin: str = "") -> Iterator[System]:
 
 
 def run(
-    system: System | None, load: LoadProfile, directory: Path, *, seconds: float, hold: bool = False, index: int = 0
+    system: System | None,
+    load: LoadProfile,
+    directory: Path,
+    *,
+    seconds: float,
+    hold: bool = False,
+    index: int = 0,
+    workers: int = 4,
 ) -> Ran:
     """Offer calls for some time, then drain."""
     ran = Ran()
     config = GeneratorConfig(
-        worker=f"w{index}", index=index, workers=4, directory=str(directory), system=system, load=load, seed=1
+        worker=f"w{index}", index=index, workers=workers, directory=str(directory), system=system, load=load, seed=1
     )
     generator = Simulator("the generator", "scenarios.load.generator:run", config, log=directory / "generator.log")
     generator.listen(ran.take)
@@ -151,18 +158,20 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--holding", type=float, default=5.0)
     parser.add_argument("--mix", default="inbound")
+    parser.add_argument("--mos", type=float, default=0.0)
+    parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--twin", default="")
     parser.add_argument("--direct", action="store_true")
     parser.add_argument("--hold", action="store_true")
     asked = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="load-"))
     print(directory, flush=True)
-    load = profile(asked.rate, asked.holding, asked.mix)
+    load = profile(asked.rate, asked.holding, asked.mix, criteria={"mos_p5": asked.mos} if asked.mos else {})
     if asked.direct:
-        print(told(run(None, load, directory, seconds=asked.seconds, hold=asked.hold)))
+        print(told(run(None, load, directory, seconds=asked.seconds, hold=asked.hold, workers=asked.workers)))
         return
     with pbx(directory, asked.twin) as system:
-        print(told(run(system, load, directory, seconds=asked.seconds, hold=asked.hold)))
+        print(told(run(system, load, directory, seconds=asked.seconds, hold=asked.hold, workers=asked.workers)))
 
 
 if __name__ == "__main__":

@@ -41,3 +41,14 @@ def test_every_flow_is_verified_both_ways(tmp_path):
 def assert_traces_are_of_failed_calls_only(directory: Path) -> None:
     trace = directory / "trunk.jsonl"
     assert "INVITE" not in (trace.read_text(encoding="utf-8") if trace.is_file() else "")
+
+
+@pytest.mark.live
+def test_calls_that_the_pbx_drops_are_found_and_named(tmp_path):
+    with load_rig.pbx(tmp_path, "drops-twentieth-call") as system:
+        ran = load_rig.run(system, load_rig.profile(20, 3.0), tmp_path, seconds=1.2)
+    assert ran.causes == Counter({Cause.NONE: 23, Cause.DROPPED: 1}), load_rig.told(ran)
+    (dropped,) = (record for record in ran.records if record.cause is Cause.DROPPED)
+    assert dropped.why.startswith("the PBX ended the call 2.0 s after the agent's answer")
+    assert dropped.ended_by is None
+    assert dropped.call_id in (tmp_path / "trunk.jsonl").read_text(encoding="utf-8"), "its messages are kept"
