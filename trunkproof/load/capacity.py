@@ -15,7 +15,7 @@ from harness.load.criteria import judge
 from harness.load.health import judge_health
 from harness.load.measures import measure, session_failures
 from harness.load.rate_search import RateSearch
-from harness.load.records import CallRecord, HealthSample
+from harness.load.records import CallRecord, HealthSample, PbxSample
 from harness.load.result import CapacityResult, StepResult
 from harness.load.search import SHORT, STANDARD, Search, from_json, resumed, to_json
 from harness.load.search_step import SearchKind, Step
@@ -23,6 +23,7 @@ from harness.load.store import DIRECTORY
 from harness.load.table import Table
 from harness.verdict import Verdict
 from scenarios.load.protocol import Offer
+from trunkproof.load.company import others_in_the_way
 from trunkproof.load.fleet import Fleet, Worker
 from trunkproof.load.plan import LoadRequest, mean_of
 from trunkproof.load.run import OFFER_SLACK_S, LoadRun
@@ -49,6 +50,7 @@ class CapacityRun(LoadRun):
         self._placed = 0
         self._of_step: list[CallRecord] = []
         self._seconds: list[HealthSample] = []
+        self._pbx_samples: list[PbxSample] = []
 
     def calls(self, worker: Worker, records: list[tuple[int, CallRecord]]) -> None:
         super().calls(worker, records)
@@ -57,6 +59,10 @@ class CapacityRun(LoadRun):
     def health(self, worker: Worker, sample: HealthSample) -> None:
         super().health(worker, sample)
         self._seconds.append(sample)
+
+    def pbx_seen(self, sample: PbxSample) -> None:
+        super().pbx_seen(sample)
+        self._pbx_samples.append(sample)
 
     def require_possible(self) -> None:
         """Raises HarnessMisuse when the profile's limits do not let even one step be done."""
@@ -86,7 +92,7 @@ class CapacityRun(LoadRun):
 
     def _do_step(self, fleet: Fleet, step: Step) -> StepResult | None:
         """One step and what came of it; None when it was interrupted."""
-        self._of_step, self._seconds = [], []
+        self._of_step, self._seconds, self._pbx_samples = [], [], []
         lost_before = len(fleet.alive)
         begins_at = max(self.zero_at, monotonic() + LEAD_S)
         level = Stretch(seconds=3600.0, from_rate=step.rate, to_rate=step.rate)
@@ -110,6 +116,8 @@ class CapacityRun(LoadRun):
         if self.interrupted:
             return None
         verdict, why, failures = self._judged(workers=len(fleet.workers))
+        if verdict is Verdict.FAIL and (others := self._others()):
+            verdict, why = Verdict.INCONCLUSIVE, others
         if len(fleet.alive) < lost_before:
             verdict, why = Verdict.INCONCLUSIVE, "a load worker was lost"
         self.progress.say(
@@ -151,6 +159,12 @@ class CapacityRun(LoadRun):
         return (
             (Verdict.FAIL, f"{failed[0].words}: {failed[0].why}", failures) if failed else (Verdict.PASS, "", failures)
         )
+
+    def _others(self) -> str:
+        """Which other programs may have made the step fail; empty: none, or the PBX is elsewhere."""
+        if not self.request.local or not self._pbx_samples:
+            return ""
+        return others_in_the_way(Table.of(HealthSample, self._seconds), Table.of(PbxSample, self._pbx_samples))
 
     def _keep(self) -> None:
         path = self.directory / DIRECTORY / STATE

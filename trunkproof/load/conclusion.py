@@ -10,15 +10,21 @@ from harness.load.criteria import RunVerdict, judge, verdict_of
 from harness.load.health import Health, judge_health
 from harness.load.measures import measure
 from harness.load.profile import CriteriaSection, LoadProfile
+from harness.load.records import HealthSample, PbxSample
 from harness.load.result import BaselineResult, CapacityResult, LoadResult, LostWorker, ProbeResult
 from harness.load.search_step import SearchKind
-from harness.load.store import read_calls, read_health
+from harness.load.store import read_calls, read_health, read_pbx
+from harness.load.table import Table
 from harness.target import Target
 from harness.verdict import EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_PBX_FAULT, Verdict
 from simulators.trunk.profile import Profile
+from trunkproof.load.company import others_in_the_way
 from trunkproof.load.conditions import conditions
 from trunkproof.load.plan import LoadRequest
 from trunkproof.load.probes import said_of
+
+NEVER_EXCUSED = frozenset({"cross_talk_calls", "leaked_channels"})
+"""What no want of processors explains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,11 @@ class Course:
     capacity: CapacityResult | None = None
     probes: tuple[ProbeResult, ...] = ()
 
+    @property
+    def shares_the_machine(self) -> bool:
+        """Whether PBX and generators are all on this machine, as far as known."""
+        return self.request.local and self.target.pbx.adapter != "external"
+
 
 def conclude(directory: Path, course: Course) -> LoadResult:
     """What came of a run whose records are in ``directory``."""
@@ -54,6 +65,9 @@ def conclude(directory: Path, course: Course) -> LoadResult:
         demanded = CriteriaSection()
         health = _health_of_search(course.capacity)
     criteria = judge(demanded, measures, leaked_channels=course.leaked_channels)
+    failed = {criterion.measure for criterion in criteria if criterion.verdict is Verdict.FAIL}
+    if health.verdict is Verdict.PASS and failed and not failed & NEVER_EXCUSED and course.shares_the_machine:
+        health = _in_company(samples, read_pbx(directory))
     said = verdict_of(
         offered(load), criteria, generator=health.verdict, generator_why=health.why, incomplete=_incomplete(course)
     )
@@ -94,6 +108,11 @@ def offered(load: LoadProfile) -> str:
     if section.course:
         return f"the course of {load.name}"
     return f"{max(section.rate, section.spike_rate):g} calls/s"
+
+
+def _in_company(samples: Table[HealthSample], pbx: Table[PbxSample]) -> Health:
+    others = others_in_the_way(samples, pbx)
+    return Health(verdict=Verdict.INCONCLUSIVE if others else Verdict.PASS, why=others)
 
 
 def _health_of_search(capacity: CapacityResult) -> Health:

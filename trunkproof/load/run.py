@@ -13,7 +13,7 @@ from time import monotonic
 import reports
 from harness.errors import Inconclusive, TrunkproofError
 from harness.evidence import RunRecord
-from harness.load.records import CallRecord, HealthSample
+from harness.load.records import CallRecord, HealthSample, PbxSample
 from harness.load.result import BaselineResult, CapacityResult, LoadResult, LostWorker
 from harness.load.store import LoadStore, write_result
 from harness.target import Target
@@ -99,8 +99,12 @@ class LoadRun(Listener):
     def tick(self) -> None:
         if self._watch is not None:
             for sample in self._watch.samples():
-                self.store.add(sample)
+                self.pbx_seen(sample)
         self.view.show(self.figures, self._ends_at - monotonic(), self._note)
+
+    def pbx_seen(self, sample: PbxSample) -> None:
+        """The PBX's resources at a moment."""
+        self.store.add(sample)
 
     # The course of the run.
 
