@@ -14,7 +14,7 @@ BUSY = 0.95
 BUSY_SECONDS = 0.2
 """Share of seconds in which it must be so to matter."""
 OTHERS_CORES = 0.4
-"""What all others may take; a run's own controller, master and workers, which are not counted apart, take 0.1 to 0.2."""
+"""What all others may take. A run's controller, master and workers, which are not counted apart, take 0.1 to 0.2."""
 
 
 def others_in_the_way(health: Table[HealthSample], pbx: Table[PbxSample], *, cores: int | None = None) -> str:

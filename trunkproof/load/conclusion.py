@@ -65,8 +65,8 @@ def conclude(directory: Path, course: Course) -> LoadResult:
         demanded = CriteriaSection()
         health = _health_of_search(course.capacity)
     criteria = judge(demanded, measures, leaked_channels=course.leaked_channels)
-    failed = {criterion.measure for criterion in criteria if criterion.verdict is Verdict.FAIL}
-    if health.verdict is Verdict.PASS and failed and not failed & NEVER_EXCUSED and course.shares_the_machine:
+    missed = {criterion.measure for criterion in criteria if criterion.verdict is Verdict.FAIL}
+    if health.verdict is Verdict.PASS and missed and not missed & NEVER_EXCUSED and course.shares_the_machine:
         health = _in_company(samples, read_pbx(directory))
     said = verdict_of(
         offered(load), criteria, generator=health.verdict, generator_why=health.why, incomplete=_incomplete(course)
