@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 from harness.evidence import ScenarioRecord
 from harness.verdict import Verdict
+from reports.load.junit import add_load_suite
 from reports.reading import Evidence, Run
 from reports.visible import one_line, visible
 from reports.wording import BLAME_WORDS
@@ -27,6 +28,8 @@ def junit_document(run: Run) -> str:
         _count(suite, [s.record for s in scenarios])
         for scenario in scenarios:
             _case(suite, scenario, run)
+    if run.load is not None:
+        add_load_suite(root, run.load)
     if run.record.errors:
         _run_errors(root, run)
     ElementTree.indent(root)

@@ -25,6 +25,7 @@ from reports.conformance_view import conformance_view
 from reports.heard import Hearing
 from reports.ladder import Ladder
 from reports.ladder_svg import PAGE_WIDTH, Drawing, draw
+from reports.load.view import LoadView
 from reports.reading import Run
 from reports.rendering import asset, render
 from reports.routing import TableView, table_view
@@ -102,8 +103,8 @@ class FeatureView:
     summary: str
 
 
-def page(run: Run, exhibits: Sequence[Exhibit], conformance: Conformance) -> str:
-    """The report of a run."""
+def page(run: Run, exhibits: Sequence[Exhibit], conformance: Conformance, load: LoadView | None = None) -> str:
+    """The report of a run; ``load`` is its load part."""
     cards = _cards(run, exhibits)
     features = [
         FeatureView(name=name, file=file, cards=tuple(group), summary=_tally(group))
@@ -124,9 +125,27 @@ def page(run: Run, exhibits: Sequence[Exhibit], conformance: Conformance) -> str
         facts=_run_facts(run, exit_code),
         features=features,
         conformance=conformance_view(conformance) if conformance.anything_decided else None,
-        css=asset("report.css") + asset("conformance.css") + asset("ladder.css"),
-        script=asset("report.js") + asset("print.js"),
+        load=load,
+        load_data=_load_data(load),
+        css=asset("report.css") + asset("conformance.css") + asset("ladder.css") + (_load_css() if load else ""),
+        script=asset("report.js") + asset("print.js") + (_load_script() if load else ""),
     )
+
+
+def _load_css() -> Markup:
+    return asset("uPlot.min.css") + asset("load.css")
+
+
+def _load_script() -> Markup:
+    # Its licence asks to be with every copy; the semicolon keeps what follows from being taken for a call.
+    licence = Markup("\n/*\n") + asset("uPlot.LICENSE") + Markup("*/\n")
+    return licence + asset("uPlot.iife.min.js") + Markup(";\n") + asset("load.js")
+
+
+def _load_data(load: LoadView | None) -> dict[str, Any]:
+    if load is None:
+        return {}
+    return {"charts": _json(load.data), "failures": [_json({"messages": f.messages}) for f in load.failures]}
 
 
 def _cards(run: Run, exhibits: Sequence[Exhibit]) -> list[Card]:
@@ -274,7 +293,7 @@ def _run_facts(run: Run, exit_code: int) -> list[tuple[str, str]]:
             ("Broken twin", record.twin),
             ("Started", _date(record.started_wall)),
             ("Took", duration(max(record.finished_wall - record.started_wall, 0.0))),
-            ("Talk time", duration(talk)),
+            ("Talk time", duration(talk) if run.scenarios or not run.load else ""),
             ("Workers", str(record.workers)),
             ("Exit code", str(exit_code)),
             ("Run", record.run_id),

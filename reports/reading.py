@@ -5,7 +5,6 @@ Secrets are masked here, so that no report ever has them.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -16,9 +15,12 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from harness.evidence import RECORD_NAME, Record, RunRecord, ScenarioRecord
+from harness.load.result import LoadResult
 from harness.masking import MASK, mask_message, mask_text
 from harness.trace import SipTraceEntry
 from harness.verdict import Blame, Verdict
+from reports.load.reading import read_load_result
+from reports.messages import read_messages
 from reports.visible import one_line
 
 RUN_RECORD_NAME = "run.json"
@@ -39,11 +41,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run directory's content; scenarios by feature file, line and name."""
+    """A run directory's content; scenarios by feature file, line and name. ``load`` is what came of a load run."""
 
     directory: Path
     record: RunRecord
     scenarios: tuple[Evidence, ...]
+    load: LoadResult | None = None
 
 
 def read_run(run_directory: Path, secrets: Sequence[str] = ()) -> Run:
@@ -64,47 +67,8 @@ def read_run(run_directory: Path, secrets: Sequence[str] = ()) -> Run:
         directory=run_directory,
         record=_masked(_read_run_record(run_directory, scenarios), secrets),
         scenarios=tuple(scenarios),
+        load=read_load_result(run_directory, secrets),
     )
-
-
-def read_messages(path: Path) -> tuple[list[SipTraceEntry], list[str]]:
-    """Messages of a trace file by time, and a note when lines of it could not be read."""
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        return [], [f"the SIP trace {path.name} cannot be read: {error.strerror}"]
-    entries: list[SipTraceEntry] = []
-    unreadable = 0
-    for line in lines:
-        if not line.strip():
-            continue
-        entry = _entry(line)
-        if entry is None:
-            unreadable += 1
-        else:
-            entries.append(entry)
-    entries.sort(key=lambda entry: entry.at)
-    if not unreadable:
-        return entries, []
-    return entries, [f"{unreadable} line{'s' * (unreadable > 1)} of the SIP trace {path.name} could not be read"]
-
-
-def _entry(line: bytes) -> SipTraceEntry | None:
-    try:
-        data = json.loads(line)
-        entry = SipTraceEntry(**data)
-    except (ValueError, TypeError, RecursionError):
-        return None
-    numbers = all(isinstance(n, int | float) and abs(n) < 1e12 for n in (entry.at, entry.wall))
-    texts = all(isinstance(t, str) for t in (entry.source, entry.destination, entry.transport, entry.raw))
-    if not numbers or not texts:
-        return None
-    try:
-        entry.raw.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        # Surrogates that stand for no octet: a trace of ours has none, but its octets must still be defined.
-        return replace(entry, raw=entry.raw.encode("utf-8", "replace").decode())
-    return entry
 
 
 def _masked(record: RecordT, secrets: Sequence[str]) -> RecordT:

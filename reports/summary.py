@@ -8,13 +8,15 @@ from typing import Any
 
 from harness.evidence import RoutingTable
 from reports.conformance import Conformance, ProfileResult, Standing
+from reports.load.reading import LoadEvidence
+from reports.load.summary import load_summary
 from reports.reading import Evidence, Run
 from reports.wording import count, headline, run_verdict
 
 SCHEMA_VERSION = "1"
 
 
-def summary_document(run: Run, conformance: Conformance) -> dict[str, Any]:
+def summary_document(run: Run, conformance: Conformance, load: LoadEvidence | None = None) -> dict[str, Any]:
     """Everything of the run but the evidence itself; paths are relative to the run directory."""
     record = run.record
     verdict, exit_code = run_verdict(run)
@@ -39,6 +41,7 @@ def summary_document(run: Run, conformance: Conformance) -> dict[str, Any]:
         "errors": record.errors,
         "totals": totals(run),
         "conformance": [_conformance(column, conformance) for column in conformance.profiles],
+        **({"load": load_summary(load)} if load is not None else {}),
         "scenarios": [_scenario(run.directory, evidence) for evidence in run.scenarios],
     }
 

@@ -15,17 +15,12 @@ from harness.evidence import ScenarioRecord
 from harness.verdict import Verdict
 from reports.conformance import ProfileResult
 from reports.conformance_files import read_conformance
+from reports.load.terminal import STYLES, criteria_table, notes
 from reports.reading import Run, read_run
 from reports.visible import one_line, visible
 from reports.wording import BLAME_WORDS, VERDICT_WORDS, count, duration, headline, run_verdict
 
-_STYLES = {
-    Verdict.PASS: "green",
-    Verdict.FAIL: "bold red",
-    Verdict.INCONCLUSIVE: "bold yellow",
-    Verdict.NOT_RUN: "dim",
-}
-_REASON_STYLES = _STYLES | {Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
+_REASON_STYLES = STYLES | {Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
 _SHOWN_FIRST = ("report.html", "summary.json", "junit.xml")
 
 
@@ -49,6 +44,13 @@ def print_table(run_directory: Path, console: Console, *, secrets: Sequence[str]
     if run.scenarios:
         console.print(table, soft_wrap=False)
         console.print()
+    if run.load is not None:
+        criteria = criteria_table(run.load)
+        if criteria is not None:
+            console.print(criteria, soft_wrap=False)
+            console.print()
+        for line in notes(run.load):
+            console.print(line)
     _print_end(run, console)
 
 
@@ -76,7 +78,7 @@ def _cells(record: ScenarioRecord) -> tuple[Text, Text, str, str]:
     if record.reason and record.verdict is not Verdict.PASS:
         name.append(f"\n{one_line(record.reason, limit=400)}", style=_REASON_STYLES[record.verdict])
     return (
-        Text(VERDICT_WORDS[record.verdict], style=_STYLES[record.verdict]),
+        Text(VERDICT_WORDS[record.verdict], style=STYLES[record.verdict]),
         name,
         duration(record.talk_s) if record.talk_s else "–",
         duration(record.duration_s),
@@ -98,13 +100,15 @@ def _print_end(run: Run, console: Console) -> None:
         console.print(Text(f"error: {one_line(text, limit=400)}", style="bold red"))
     for text in run.record.notes:
         console.print(Text(f"note: {one_line(text, limit=400)}", style="yellow"))
-    console.print(Text(headline(run), style=_STYLES[verdict]))
+    console.print(Text(headline(run), style=STYLES[verdict]))
     counts = ", ".join(f"{number} {VERDICT_WORDS[v]}" for v, number in count(run).items() if number)
     talk = sum(s.record.talk_s for s in run.scenarios)
     took = max(run.record.finished_wall - run.record.started_wall, 0.0)
-    console.print(
-        Text(f"{counts or 'no scenario'}; {duration(talk)} of talk in {duration(took)}; exit code {exit_code}")
-    )
+    if run.load is not None and not run.scenarios:
+        console.print(Text(f"load run of {duration(run.load.lasted_s)}; exit code {exit_code}"))
+    else:
+        talked = f"{duration(talk)} of talk in {duration(took)}"
+        console.print(Text(f"{counts or 'no scenario'}; {talked}; exit code {exit_code}"))
     for column in _columns(run.directory):
         console.print(Text(f"conformance: {column.headline}"), soft_wrap=True)
     for name in _SHOWN_FIRST:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from harness.evidence import RunRecord
+from harness.load.result import LoadResult
 from harness.verdict import Blame, Verdict, of_run
 from reports.reading import Run
 from reports.visible import one_line
@@ -21,6 +22,7 @@ BLAME_WORDS = {
     Blame.USER: "the set-up (target file, feature or command line)",
     Blame.HARNESS: "the test bench; nothing is proven about the PBX",
 }
+_LOAD_BLAME = {Verdict.FAIL: Blame.PBX, Verdict.INCONCLUSIVE: Blame.HARNESS}
 
 
 def run_verdict(run: Run) -> tuple[Verdict, int]:
@@ -28,6 +30,8 @@ def run_verdict(run: Run) -> tuple[Verdict, int]:
     seen = [(s.record.verdict, s.record.blame) for s in run.scenarios]
     if run.record.run_verdict is not None:
         seen.append((run.record.run_verdict, run.record.run_blame or Blame.HARNESS))
+    if run.load is not None:
+        seen.append((run.load.verdict, _LOAD_BLAME.get(run.load.verdict, Blame.NOBODY)))
     return of_run(seen)
 
 
@@ -40,6 +44,10 @@ def count(run: Run) -> dict[Verdict, int]:
 def headline(run: Run) -> str:
     """One sentence for somebody who reads nothing else."""
     verdict, _ = run_verdict(run)
+    if run.load is not None and (not run.scenarios or run.load.verdict is verdict is not Verdict.PASS):
+        failed = count(run)[Verdict.FAIL]
+        beside = f"; {failed} of {_scenarios(len(run.scenarios))} failed" if failed else ""
+        return _of_load(run.record, run.load) + beside
     counts, total = count(run), len(run.scenarios)
     where = f" on {_where(run.record)}"
     not_run = f", {counts[Verdict.NOT_RUN]} not run" if counts[Verdict.NOT_RUN] else ""
@@ -59,6 +67,14 @@ def headline(run: Run) -> str:
     if run.record.run_verdict is not None:
         return f"Nothing proven yet: {_first_error(run.record)}"
     return f"Nothing proven: none of {_scenarios(total)} ran{where}"
+
+
+def _of_load(record: RunRecord, load: LoadResult) -> str:
+    """What the load run says, unless the run itself went wrong."""
+    if record.errors and (record.run_verdict not in (None, load.verdict) or not load.began):
+        said = "Not ready" if record.run_verdict is Verdict.FAIL else "Nothing proven"
+        return f"{said}: {_first_error(record)}"
+    return one_line(load.headline, limit=400)
 
 
 def duration(seconds: float) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from harness.errors import NO_STALL, Inconclusive, NotRun, PbxFault
+from harness.sip.digest import parse_parameters
 from harness.sip.message import CHALLENGES, SipMessage, parse
 from harness.trace import SipTraceEntry, decode_octets, read_trace
 from scenarios.business_calls import RING_S
 from scenarios.checks import eventually
 from scenarios.customer import Customer
 from scenarios.scene import Scene
-from simulators.trunk.digest import parse_parameters
 from simulators.trunk.protocol import BrokenRule, DropConnections, RuleBroken, TlsFailed
 
 _TEXTS = {

@@ -12,6 +12,7 @@ SHARED_ADDRESSES = {
     "backend": "backend",
     "bootstrap": "bootstrap",
     "independent": "pbx",
+    "light_phones": "light_phones",
     "pbx": "pbx",
     "phones": "phones",
     "pstn": "pbx",

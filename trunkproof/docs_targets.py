@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator
-from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
-
-from pydantic import BaseModel, SecretStr
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from harness.target import Claim, RecordingsSection, Target
+from trunkproof.docs_tables import KeyTables, meaning
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "targets.md"
 
@@ -118,87 +111,13 @@ all of them and `voicemail_thanks`, and wants 8000 Hz, mono. `site_<name>` is th
 recognised.
 """
 
-_FORMS: dict[Any, str] = {list: "[[{}]]", dict: "[{}.<name>]"}
-"""Arrays of tables, and tables whose names are free."""
-
 
 def target_document() -> str:
     """The page."""
-    parts = [_INTRODUCTION, "## Top of the file\n", _table(Target)]
-    parts += _sections(Target, "")
-    parts += [_PROMPTS, "## Claims\n", f"{_meaning(Claim)}\n", "".join(f"- `{claim.value}`\n" for claim in Claim)]
+    tables = KeyTables(left_out=("prompts",), after={RecordingsSection: _RECORDINGS})
+    parts = [_INTRODUCTION, "## Top of the file\n", tables.table(Target), *tables.sections(Target)]
+    parts += [_PROMPTS, "## Claims\n", f"{meaning(Claim)}\n", "".join(f"- `{claim.value}`\n" for claim in Claim)]
     return "\n".join(parts)
-
-
-def _sections(model: type[BaseModel], above: str) -> Iterator[str]:
-    """The tables in a model, each followed by those in it."""
-    for name, field in model.model_fields.items():
-        inner, form = _section(field)
-        if inner is not None:
-            heading = form.format(f"{above}{name}")
-            yield from (f"## `{heading}`\n", f"{_meaning(inner)}\n")
-            if any(_is_key(key, of_inner) for key, of_inner in inner.model_fields.items()):
-                yield _table(inner)
-            if inner is RecordingsSection:
-                yield _RECORDINGS
-            yield from _sections(inner, f"{above}{name}.")
-
-
-def _is_key(name: str, field: FieldInfo) -> bool:
-    """Whether it is a key of its table, not a table in it."""
-    return _section(field)[0] is None and name != "prompts"
-
-
-def _table(model: type[BaseModel]) -> str:
-    rows = ["| key | default | values | meaning |", "|---|---|---|---|"]
-    for name, field in model.model_fields.items():
-        if not _is_key(name, field):
-            continue
-        assert field.description is not None, f"{model.__name__}.{name} is not documented"
-        rows.append(f"| `{name}` | {_default(field)} | {_values(field)} | {_plain(field.description)} |")
-    return "\n".join(rows) + "\n"
-
-
-def _section(field: FieldInfo) -> tuple[type[BaseModel] | None, str]:
-    """The model of a table, and how its heading is written."""
-    form = _FORMS.get(get_origin(field.annotation), "[{}]")
-    model = get_args(field.annotation)[-1] if form != "[{}]" else field.annotation
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        return model, form
-    return None, form
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "must be given"
-    value: Any = field.get_default(call_default_factory=True)
-    if value is None or value is PydanticUndefined or value == "":
-        return "–"
-    if isinstance(value, SecretStr):
-        return "–"
-    if isinstance(value, frozenset | list | dict):
-        return "none" if not value else f"`{value}`"
-    return f"`{value}`".replace("True", "true").replace("False", "false")
-
-
-def _values(field: FieldInfo) -> str:
-    annotation = field.annotation
-    if get_origin(annotation) is Literal:
-        return ", ".join(f"`{choice}`" for choice in get_args(annotation))
-    if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return ", ".join(f"`{choice.value}`" for choice in annotation)
-    return ""
-
-
-def _meaning(documented: type) -> str:
-    """What the docstring says, without naming the table again."""
-    text = _plain(inspect.getdoc(documented) or "")
-    text = text.partition("`: ")[2] if text.startswith("`[") else text
-    return text[:1].upper() + text[1:]
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).replace("``", "`").replace("|", "\\|")
 
 
 if __name__ == "__main__":

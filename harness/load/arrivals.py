@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import accumulate
+from math import sqrt
 from random import Random
 
 
@@ -54,6 +55,18 @@ class Arrivals:
             at -= stretch.seconds
         return self.course[-1].to_rate if self.course else 0.0
 
+    def expected(self, seconds: float) -> float:
+        """How many calls of the whole arrive in the first ``seconds``, on average."""
+        if self.process is Process.RECORDED:
+            return float(sum(at < seconds for at in self.times))
+        calls = 0.0
+        for stretch in self.course:
+            part = min(stretch.seconds, seconds)
+            growth = (stretch.to_rate - stretch.from_rate) / stretch.seconds
+            calls += (stretch.from_rate + growth * part / 2) * part
+            seconds -= part
+        return calls + (self.course[-1].to_rate * seconds if self.course else 0.0)
+
     def due(self, random: Random) -> Iterator[float]:
         """The times of this part's arrivals in s, rising; endless, but for RECORDED and a course that ends at 0."""
         if self.process is Process.RECORDED:
@@ -89,5 +102,5 @@ def _within(stretch: Stretch, count: float) -> float:
     if growth == 0:
         return count / stretch.from_rate
     # count = from_rate * t + growth * t^2 / 2
-    root = max(0.0, stretch.from_rate**2 + 2 * growth * count) ** 0.5
+    root = sqrt(max(0.0, stretch.from_rate**2 + 2 * growth * count))
     return 2 * count / (stretch.from_rate + root)

@@ -2,124 +2,55 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+import phonenumbers
+from pydantic import Field, field_validator, model_validator
 
-from harness.load.arrivals import Arrivals, Process, Stretch
+from harness.errors import HarnessMisuse
+from harness.load.arrivals_section import ArrivalsSection
 from harness.load.records import Flow
-from harness.target.fields import Section
+from harness.load.spread import Seconds, Spread
+from harness.target.fields import E164, Section
+from harness.toml_file import load_model
+
+__all__ = ["ArrivalsSection", "LoadProfile", "MixLine", "Spread", "find_load_profile", "load_profile"]
 
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Share = Annotated[float, Field(gt=0)]
-Seconds = Annotated[float, Field(ge=0)]
-Rate = Annotated[float, Field(ge=0)]
 LightCodecs = Annotated[tuple[Literal["opus", "pcmu", "pcma"], ...], Field(min_length=1)]
-
-
-class Spread(Section):
-    """A length of time that differs from call to call, in s."""
-
-    distribution: Literal["constant", "uniform", "exponential", "lognormal"] = "constant"
-    """``constant``: always ``mean_s``. ``uniform``: from ``least_s`` to ``most_s``. ``exponential``: of ``mean_s``.
-    ``lognormal``: of ``mean_s`` and ``deviation_s``. All are cut at ``least_s`` and ``most_s``."""
-    mean_s: Seconds = 0.0
-    """Mean; of ``uniform`` it follows from its ends."""
-    deviation_s: Seconds = 0.0
-    """Standard deviation of ``lognormal``."""
-    least_s: Seconds = 0.0
-    """Shortest."""
-    most_s: Seconds = 3600.0
-    """Longest."""
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Spread:
-        if self.least_s > self.most_s:
-            raise ValueError(f"least_s ({self.least_s:g}) is more than most_s ({self.most_s:g})")
-        if self.distribution in ("exponential", "lognormal") and self.mean_s <= 0:
-            raise ValueError(f'distribution = "{self.distribution}" needs a mean_s above 0')
-        return self
-
-
-class StretchSection(Section):
-    """``[[arrivals.course]]``: a stretch of time in which the rate goes from one value to another."""
-
-    seconds: Annotated[float, Field(gt=0)]
-    """How long it takes."""
-    from_rate: Rate
-    """Calls/s at its beginning."""
-    to_rate: Rate | None = None
-    """Calls/s at its end; as at its beginning when left out."""
-
-
-class ArrivalsSection(Section):
-    """``[arrivals]``: when calls begin. They do not wait for one another (open loop)."""
-
-    process: Literal["poisson", "constant", "recorded", "ramp", "steps", "spike"] = "poisson"
-    """``poisson``, ``constant``: at ``rate``. ``ramp``: Poisson, from 0 to ``rate`` within ``ramp_s``, then on.
-    ``steps``: Poisson, ``steps`` of equal length up to ``rate``. ``spike``: Poisson at ``rate``, for ``spike_s`` from
-    ``spike_at_s`` on at ``spike_rate``. ``recorded``: at the times in ``file``."""
-    rate: Rate = 0.0
-    """Calls/s."""
-    ramp_s: Seconds = 0.0
-    """How long the rate rises."""
-    steps: Annotated[int, Field(ge=1)] = 5
-    """How many steps."""
-    spike_at_s: Seconds = 0.0
-    """When the spike begins."""
-    spike_s: Seconds = 0.0
-    """How long it lasts."""
-    spike_rate: Rate = 0.0
-    """Calls/s in it."""
-    file: Path | None = None
-    """Times in s, one a line, relative to this file."""
-    course: list[StretchSection] = Field(default_factory=list)
-    """Stretches of one's own, in place of all of the above but ``poisson`` and ``constant``."""
-
-    def arrivals(self, duration_s: float) -> Arrivals:
-        """The process over a run of ``duration_s``. Raises HarnessMisuse for a file that is no list of times."""
-        if self.process == "recorded":
-            return Arrivals(process=Process.RECORDED, times=_times(self.file))
-        process = Process.CONSTANT if self.process == "constant" else Process.POISSON
-        return Arrivals(process=process, course=self._course(duration_s))
-
-    def _course(self, duration_s: float) -> tuple[Stretch, ...]:
-        if self.course:
-            return tuple(
-                Stretch(
-                    seconds=part.seconds,
-                    from_rate=part.from_rate,
-                    to_rate=part.from_rate if part.to_rate is None else part.to_rate,
-                )
-                for part in self.course
-            )
-        level = Stretch(seconds=max(duration_s, 1.0), from_rate=self.rate, to_rate=self.rate)
-        if self.process == "ramp" and self.ramp_s:
-            return (Stretch(seconds=self.ramp_s, from_rate=0.0, to_rate=self.rate), level)
-        if self.process == "steps":
-            rates = [self.rate * (n + 1) / self.steps for n in range(self.steps)]
-            return tuple(Stretch(seconds=duration_s / self.steps, from_rate=r, to_rate=r) for r in rates)
-        if self.process == "spike" and self.spike_s:
-            spike = Stretch(seconds=self.spike_s, from_rate=self.spike_rate, to_rate=self.spike_rate)
-            before = Stretch(seconds=self.spike_at_s, from_rate=self.rate, to_rate=self.rate)
-            return (before, spike, level) if self.spike_at_s else (spike, level)
-        return (level,)
 
 
 class MixLine(Section):
     """``[[mix]]``: one kind of call, and how often it comes."""
 
     name: str = ""
-    """What reports call it; by its flow when left out."""
+    """What reports call it; by its flow and keys when left out."""
     flow: Flow
     """``inbound``, ``ivr``, ``callback`` or ``escalation``."""
     share: Share
     """Part of all calls, in relation to the other shares."""
     keys: Annotated[str, Field(pattern=r"^[0-9*#]*$")] = ""
     """``ivr``: the keys of the path, as the target's ``[ivr]`` has it; any path that ends with a person when empty."""
-    number: str = ""
+    number: E164 | Literal[""] = ""
     """Business number that is called; any of the flow's when empty."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("flow"), str) and not data.get("name"):
+            return data | {"name": f"{data['flow']} {data.get('keys', '')}".strip()}
+        return data
+
+    @model_validator(mode="after")
+    def _keys_of_ivr(self) -> MixLine:
+        if self.keys and self.flow is not Flow.IVR:
+            raise ValueError(f'only flow = "ivr" presses keys, this is "{self.flow.value}"')
+        return self
 
 
 class CustomersSection(Section):
@@ -129,6 +60,16 @@ class CustomersSection(Section):
     """How many there are; each has one call at a time, so no more calls are up at once."""
     countries: dict[Country, Share] = Field(default_factory=lambda: {"GB": 1.0})
     """Their countries (ISO 3166-1 alpha-2) and their shares."""
+
+    @field_validator("countries")
+    @classmethod
+    def _known(cls, countries: dict[str, float]) -> dict[str, float]:
+        if not countries:
+            raise ValueError("customers need a country at least")
+        for country in countries:
+            if country not in phonenumbers.SUPPORTED_REGIONS:
+                raise ValueError(f"{country!r} is no country with telephone numbers (ISO 3166-1 alpha-2, 'GB')")
+        return countries
 
 
 class LoadAgents(Section):
@@ -220,8 +161,55 @@ class LoadProfile(Section):
     limits: LimitsSection = LimitsSection()
     criteria: CriteriaSection = CriteriaSection()
 
+    @model_validator(mode="after")
+    def _lines_told_apart(self) -> LoadProfile:
+        names = Counter(line.name for line in self.mix)
+        for name, count in names.items():
+            if count > 1:
+                raise ValueError(f"{count} lines of [[mix]] are called {name!r}: give them names")
+        return self
 
-def _times(file: Path | None) -> tuple[float, ...]:
-    if file is None:
-        raise ValueError("process = \"recorded\" needs the key 'file'")
-    return tuple(float(line) for line in file.read_text(encoding="utf-8").split())
+    @model_validator(mode="after")
+    def _spike_in_time(self) -> LoadProfile:
+        arrivals = self.arrivals
+        if arrivals.process == "spike" and arrivals.spike_at_s >= self.duration_s:
+            raise ValueError(
+                f"[arrivals] spike_at_s ({arrivals.spike_at_s:g}) is not before duration_s ({self.duration_s:g})"
+            )
+        return self
+
+
+BUILT_IN = Path(__file__).resolve().parent.parent.parent / "scenarios" / "load"
+
+
+def find_load_profile(name_or_path: str) -> Path:
+    """File of a profile given by path or by the name of a built-in one. The file need not exist."""
+    built_in = BUILT_IN / f"{name_or_path}.toml"
+    if re.fullmatch(r"[a-z0-9_]+", name_or_path) and built_in.is_file():
+        return built_in
+    return Path(name_or_path)
+
+
+def load_profile(name_or_path: str) -> LoadProfile:
+    """Read a load profile. Raises HarnessMisuse with file, line, key and the nearest known key.
+
+    The path of a list of times is relative to the file; the list is read as well.
+    """
+    path = find_load_profile(name_or_path)
+    if path.suffix == "" and not path.exists():
+        raise _unknown(name_or_path)
+    profile = load_model(path, LoadProfile)
+    arrivals = profile.arrivals
+    if arrivals.file is not None:
+        arrivals = arrivals.model_copy(update={"file": path.parent / arrivals.file.expanduser()})
+        profile = profile.model_copy(update={"arrivals": arrivals})
+    if arrivals.arrivals(profile.duration_s).expected(profile.duration_s) == 0:
+        raise HarnessMisuse("[arrivals]: no call arrives", where=path)
+    return profile
+
+
+def _unknown(name: str) -> HarnessMisuse:
+    known = sorted(path.stem for path in BUILT_IN.glob("*.toml"))
+    near = difflib.get_close_matches(name.replace("-", "_"), known, n=1, cutoff=0.5)
+    suggestion = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known)}, or give the path of a file"
+    return HarnessMisuse(f"there is no load profile '{name}'", suggestion=suggestion)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from harness.trace import decode_octets
 
@@ -27,8 +28,6 @@ COMPACT_NAMES = {
     "x": "Session-Expires",
 }
 """Compact forms (RFC 3261 section 7.3.3 and the IANA registry)."""
-
-_LETTERS = {name.lower(): letter for letter, name in COMPACT_NAMES.items()}
 
 MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 """Without these a message cannot be answered nor matched (RFC 3261 section 8.1.1)."""
@@ -90,17 +89,15 @@ class SipMessage:
 
     def get(self, name: str) -> str:
         """Value of the first header ``name``, or an empty string."""
-        wanted = name.lower()
-        letter = _LETTERS.get(wanted)
+        wanted = _spellings(name)
         for key, value in self.headers:
-            if key == name or (spelt := key.lower()) == wanted or spelt == letter:
+            if key.lower() in wanted:
                 return value
         return ""
 
     def values(self, name: str) -> Iterator[str]:
-        wanted = name.lower()
-        letter = _LETTERS.get(wanted)
-        return (v for key, v in self.headers if key == name or (spelt := key.lower()) == wanted or spelt == letter)
+        wanted = _spellings(name)
+        return (value for key, value in self.headers if key.lower() in wanted)
 
     def add(self, name: str, value: str) -> None:
         """Append a header."""
@@ -108,11 +105,11 @@ class SipMessage:
 
     def set(self, name: str, value: str) -> None:
         """Give the first header ``name`` a value and drop the others of that name; append it when absent."""
-        wanted = name.lower()
+        wanted = _spellings(name)
         kept: list[tuple[str, str]] = []
         placed = False
         for key, old in self.headers:
-            if canonical(key).lower() != wanted:
+            if key.lower() not in wanted:
                 kept.append((key, old))
             elif not placed:
                 kept.append((key, value))
@@ -122,8 +119,8 @@ class SipMessage:
         self.headers = kept
 
     def remove(self, name: str) -> None:
-        wanted = name.lower()
-        self.headers = [(key, value) for key, value in self.headers if canonical(key).lower() != wanted]
+        wanted = _spellings(name)
+        self.headers = [(key, value) for key, value in self.headers if key.lower() not in wanted]
 
     def to_bytes(self) -> bytes:
         """The message for the wire, Content-Length counted in octets and last (RFC 3261 section 20.14)."""
@@ -136,6 +133,13 @@ class SipMessage:
 def canonical(name: str) -> str:
     """The long form of a header's name; names that are not compact stay as they are."""
     return COMPACT_NAMES.get(name.lower(), name) if len(name) == 1 else name
+
+
+@lru_cache(maxsize=1024)
+def _spellings(name: str) -> frozenset[str]:
+    """How a header may be named, in lower case: its compact form, too."""
+    wanted = name.lower()
+    return frozenset({wanted, *(short for short, long in COMPACT_NAMES.items() if long.lower() == wanted)})
 
 
 def parameter(value: str, name: str) -> str:

@@ -1,6 +1,7 @@
 "use strict";
 (() => {
-  const scenarios = [...document.querySelectorAll(".scenario")];
+  const opening = [...document.querySelectorAll(".scenario")];
+  const scenarios = opening.filter((one) => one.dataset.verdict);
   const search = document.getElementById("search");
   const chips = [...document.querySelectorAll(".chip")];
 
@@ -21,7 +22,8 @@
     }
     document.getElementById("nothing").hidden = any;
   }
-  search.addEventListener("input", filter);
+  // A load run without scenarios has nothing to filter.
+  if (search) search.addEventListener("input", filter);
   const press = (button, on) => button.setAttribute("aria-pressed", on ? "true" : "false");
   const pressed = (button) => button.getAttribute("aria-pressed") === "true";
   for (const chip of chips) {
@@ -31,8 +33,10 @@
     });
   }
   const visibleOnes = () => scenarios.filter((scenario) => !scenario.hidden);
-  document.getElementById("expand").addEventListener("click", () => visibleOnes().forEach((s) => { s.open = true; }));
-  document.getElementById("collapse").addEventListener("click", () => visibleOnes().forEach((s) => { s.open = false; }));
+  for (const [id, open] of [["expand", true], ["collapse", false]]) {
+    const button = document.getElementById(id);
+    if (button) button.addEventListener("click", () => visibleOnes().forEach((s) => { s.open = open; }));
+  }
 
   // Evidence, made when a scenario is opened for the first time
 
@@ -90,7 +94,7 @@
       const only = new Set(calls.filter(pressed).map((c) => c.dataset.call));
       let y = 6;
       for (const row of rows) {
-        const hide = row.step ? !pressed(steps)
+        const hide = row.step ? steps && !pressed(steps)
           : (row.noise && noise && !pressed(noise)) || (only.size > 0 && !only.has(row.call));
         row.hidden = hide;
         row.g.style.display = hide ? "none" : "";
@@ -226,14 +230,15 @@
 
   // Beginning
 
-  for (const scenario of scenarios) {
+  for (const scenario of opening) {
     scenario.addEventListener("toggle", () => { if (scenario.open) unpack(scenario); });
     if (scenario.open) unpack(scenario);
   }
   function goToAnchor() {
     const named = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!named || !named.classList.contains("scenario")) return;
-    named.hidden = named.closest(".feature").hidden = false;
+    named.hidden = false;
+    if (named.closest(".feature")) named.closest(".feature").hidden = false;
     named.open = true;
     unpack(named);
     named.scrollIntoView();

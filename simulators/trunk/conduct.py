@@ -8,9 +8,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.sip.digest import parse_parameters
 from harness.sip.message import CHALLENGES, SipMessage
 from harness.trace import decode_octets
-from simulators.trunk.digest import parse_parameters
 from simulators.trunk.keying import dtls_fault, ice_fault
 from simulators.trunk.protocol import BrokenRule
 from simulators.trunk.sdp import encodings, sections

@@ -2,74 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, StrEnum, auto
-from typing import Any, Protocol
+from enum import Enum, auto
 from urllib.parse import unquote
 
+from harness.sip.digest import DigestAlgorithm, parse_parameters, response_of
 from simulators.trunk.numbers import in_e164
 
 NONCE_LIFETIME_S = 300.0
 URI_MISMATCH = 'Proxy auth uri does not match SIP "to" uri'
 """Meta's reason phrase for a digest that was made for another called user."""
-
-_PARAMETER = re.compile(r"""([A-Za-z][A-Za-z0-9_-]*)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))""")
-
-
-class DigestAlgorithm(StrEnum):
-    """Hash algorithms by their names in headers (RFC 8760 section 2.1)."""
-
-    MD5 = "MD5"
-    SHA_256 = "SHA-256"
-
-
-class _Hash(Protocol):
-    def __call__(self, octets: bytes, /) -> Any: ...
-
-
-_HASHES: dict[DigestAlgorithm, _Hash] = {
-    DigestAlgorithm.MD5: hashlib.md5,
-    DigestAlgorithm.SHA_256: hashlib.sha256,
-}
-
-
-def parse_parameters(value: str) -> dict[str, str]:
-    """Parameters of a ``Digest …`` header value by lower-case name; empty when the scheme is another."""
-    scheme, _, rest = value.strip().partition(" ")
-    if scheme.lower() != "digest":
-        return {}
-    return {
-        name.lower(): re.sub(r"\\(.)", r"\1", quoted) if quoted or not bare else bare
-        for name, quoted, bare in _PARAMETER.findall(rest)
-    }
-
-
-def response_of(
-    algorithm: DigestAlgorithm,
-    *,
-    username: str,
-    realm: str,
-    password: str,
-    method: str,
-    given: dict[str, str],
-) -> str:
-    """The ``response`` that proves the password, with the parameters ``given`` (RFC 7616 section 3.4.1)."""
-    digest = _HASHES[algorithm]
-
-    def hashed(*parts: str) -> str:
-        return str(digest(":".join(parts).encode()).hexdigest())
-
-    first = hashed(username, realm, password)
-    second = hashed(method, given.get("uri", ""))
-    if given.get("qop"):
-        count, client_nonce = given.get("nc", ""), given.get("cnonce", "")
-        return hashed(first, given["nonce"], count, client_nonce, given["qop"], second)
-    return hashed(first, given["nonce"], second)
 
 
 class Proof(Enum):

@@ -18,8 +18,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from harness.errors import HarnessMisuse
+from harness.sip.digest import DigestAlgorithm
 from harness.toml_file import load_model
-from simulators.trunk.digest import DigestAlgorithm
 from simulators.trunk.header_rules import HeaderName, HeaderRule, Template, pattern_of
 from simulators.trunk.numbers import NumberFormat
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.sip.digest import parse_parameters
 from simulators.phones.protocol import CallConnected
-from simulators.trunk.digest import parse_parameters
 from tests.pbx.support_centre import CUSTOMER, SupportCentre, eventually, open_centre
 from tests.trunk.sip_peer import ANSWER_SDP
 

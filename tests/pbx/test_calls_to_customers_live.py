@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness.sip.digest import DigestAlgorithm, parse_parameters, response_of
 from harness.sip.message import SipMessage
 from simulators.phones.protocol import CallConnected
-from simulators.trunk.digest import DigestAlgorithm, parse_parameters, response_of
 from tests.pbx.support_centre import CUSTOMER, SupportCentre, complaints, eventually, open_centre
 from tests.trunk.sip_peer import ANSWER_SDP, SipPeer
 

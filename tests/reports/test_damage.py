@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 import reports
 from harness.errors import Inconclusive
 from harness.verdict import Verdict
-from reports.reading import read_messages, read_run
+from reports.messages import read_messages
+from reports.reading import read_run
 from tests.reports.sample_run import damage, scenario, whole_call, write_run
 
 

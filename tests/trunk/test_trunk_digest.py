@@ -8,16 +8,9 @@ from hypothesis import strategies as st
 from sip_peer import SipPeer
 from trunk_rig import BUSINESS, CUSTOMER, Rig, RigMaker
 
+from harness.sip.digest import DigestAlgorithm, parse_parameters, response_of
 from harness.sip.message import SipMessage
-from simulators.trunk.digest import (
-    URI_MISMATCH,
-    Challenger,
-    DigestAlgorithm,
-    Expected,
-    Proof,
-    parse_parameters,
-    response_of,
-)
+from simulators.trunk.digest import URI_MISMATCH, Challenger, Expected, Proof
 from simulators.trunk.protocol import CallStarted, Refused
 
 USER = BUSINESS.removeprefix("+")

@@ -9,8 +9,8 @@ from sip_peer import ANSWER_SDP, SDP, SipPeer
 from tls_peer import NAME, TRUNK_NAME, TlsPeer
 from trunk_rig import BUSINESS, CUSTOMER, TRUNK, Rig
 
+from harness.sip.digest import DigestAlgorithm, parse_parameters, response_of
 from harness.sip.message import SipMessage
-from simulators.trunk.digest import DigestAlgorithm, parse_parameters, response_of
 from simulators.trunk.profile import built_in_profiles, load_profile
 from simulators.trunk.protocol import BrokenRule, Leg, LegPhase, RuleBroken
 

@@ -6,8 +6,8 @@ import pytest
 from sip_peer import ANSWER_SDP, SDP, SipPeer, TcpPeer
 from trunk_rig import BUSINESS, CUSTOMER, PBX, RigMaker, connect, place
 
+from harness.sip.digest import DigestAlgorithm, parse_parameters, response_of
 from harness.sip.message import SipMessage
-from simulators.trunk.digest import DigestAlgorithm, parse_parameters, response_of
 from simulators.trunk.protocol import (
     CallStarted,
     CustomerOffline,
