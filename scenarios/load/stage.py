@@ -375,10 +375,15 @@ class LoadStage:
             if live is not None and is_callback(event) == callback:
                 live.trunk_call = event.call
                 self._by_trunk_call[event.call] = live
-            return
-        live = self._by_trunk_call.get(event.call)
-        if live is not None and isinstance(event, CallTimed):
-            live.told(signalling_of(event))
+        elif isinstance(event, CallTimed):
+            live = self._by_trunk_call.get(event.call)
+            if live is not None:
+                live.told(signalling_of(event))
+        elif (live := self._desk.of_customer(event.called)) is not None and live.plan.flow is Flow.CALLBACK:
+            if event.rule:
+                live.told(Signalling(code=event.code, reason=event.text or event.reason))
+            else:
+                live.own_fault = f"the platform did not let the PBX's call through: {event.code} {event.reason}"
 
     def _mos(self, leg: Leg, figures: EarFigures) -> float | None:
         return self._phones.mos(leg, figures)
