@@ -283,7 +283,6 @@ class LoadStage:
     def _ear(self, live: LiveCall, party: Party, leg: Leg | None, talk_began_at: float | None) -> HeardAtEar | None:
         if leg is None:
             return None
-        self._desk.forget(leg)
         report = self._phones.report(leg)
         if report is not None and report.longest_burst > LONG_GAP:
             # Whatever else the stream counted may tell why.
