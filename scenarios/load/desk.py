@@ -21,6 +21,8 @@ BUSY = 486
 NOT_HERE = 404
 REMEMBERED_S = 60.0
 """How long it is known when a call ended, for packets of it that come later."""
+EARLY_EARS = 1000
+"""Streams that are heard before anybody listens; most of them nobody ever will."""
 NATIONAL_DIGITS = 9
 """Of a number whose beginning a PBX writes in its own way (00, 0 …), so many last digits tell who it is."""
 
@@ -50,7 +52,7 @@ class Desk:
         self._talking: dict[str, Leg] = {}
         self._idle_since: dict[str, float] = {}
         self._ears: dict[int, _Ear] = {}
-        self._early: dict[int, list[tuple[int, Party, float]]] = {}
+        self._early: OrderedDict[int, list[tuple[int, Party, float]]] = OrderedDict()
         self._over: OrderedDict[int, float] = OrderedDict()
         self.strays = 0
         """Agents' legs that no call of ours could be found for when they rang."""
@@ -185,6 +187,7 @@ class Desk:
             return
         leg.ear = id(stream)
         self._ears[leg.ear] = _Ear(live, ear, leg, extension)
+        leg.ended.add_done_callback(lambda _: self._ears.pop(id(stream), None))
         for call, party, at in self._early.pop(leg.ear, ()):
             self.heard(leg.ear, call, party, at)
 
@@ -194,16 +197,13 @@ class Desk:
         if known is None:
             # Media may come before the answer that tells who listens.
             self._early.setdefault(stream, []).append((call, party, at))
+            if len(self._early) > EARLY_EARS:
+                self._early.popitem(last=False)
             return
         if known.live is None:
             self._adopt(known, call)
         if known.live is not None and known.live.number == call and party is not known.ear:
             known.live.hears(known.ear, at)
-
-    def forget(self, leg: Leg) -> None:
-        """A leg's stream is closed."""
-        self._ears.pop(leg.ear, None)
-        self._early.pop(leg.ear, None)
 
     def _adopt(self, ear: _Ear, call: int) -> None:
         """A leg that nobody expected is that of the call that is heard in it."""

@@ -283,7 +283,6 @@ class LoadStage:
     def _ear(self, live: LiveCall, party: Party, leg: Leg | None, talk_began_at: float | None) -> HeardAtEar | None:
         if leg is None:
             return None
-        self._desk.forget(leg)
         report = self._phones.report(leg)
         if report is not None and report.longest_burst > LONG_GAP:
             # Whatever else the stream counted may tell why.
@@ -375,10 +374,15 @@ class LoadStage:
             if live is not None and is_callback(event) == callback:
                 live.trunk_call = event.call
                 self._by_trunk_call[event.call] = live
-            return
-        live = self._by_trunk_call.get(event.call)
-        if live is not None and isinstance(event, CallTimed):
-            live.told(signalling_of(event))
+        elif isinstance(event, CallTimed):
+            live = self._by_trunk_call.get(event.call)
+            if live is not None:
+                live.told(signalling_of(event))
+        elif (live := self._desk.of_customer(event.called)) is not None and live.plan.flow is Flow.CALLBACK:
+            if event.rule:
+                live.told(Signalling(code=event.code, reason=event.text or event.reason))
+            else:
+                live.own_fault = f"the platform did not let the PBX's call through: {event.code} {event.reason}"
 
     def _mos(self, leg: Leg, figures: EarFigures) -> float | None:
         return self._phones.mos(leg, figures)

@@ -7,9 +7,12 @@ import contextlib
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from typing import Any, TypeVar
 
 from harness.errors import HarnessMisuse, Inconclusive
 from harness.messages import Event
@@ -19,26 +22,30 @@ from scenarios.recipes import platform_config, trunk_config
 from scenarios.system import System
 from simulators.phones.customers import Customer
 from simulators.trunk.protocol import (
-    CallFinished,
     CallStarted,
     CallTimed,
     CustomerOnline,
     Direction,
     KeepTrace,
     Probe,
+    Refused,
     TracedCalls,
     TrunkConfig,
     WhereCustomersCall,
 )
 from simulators.whatsapp.entry_points import DeepLink, deep_link
+from simulators.whatsapp.ledger import Event as Granted
+from simulators.whatsapp.ledger import EventKind
 from simulators.whatsapp.people import BusinessNumber, WhatsAppUser
-from simulators.whatsapp.protocol import BeginAnew, ChangeInProfile, PutBusiness, PutUser, WhatRules, WriteToBusiness
+from simulators.whatsapp.protocol import History, MoveClock, PutBusiness, PutUser, WhatRules
 from simulators.whatsapp.rules import Rules
 
 PROBE_S = 5.0
-GREETS = "Hello, I have a question about my order."
+EVENTS_AT_ONCE = 1000
+DONE_S = 30.0
 
-Heard = CallStarted | CallTimed | CallFinished
+T = TypeVar("T")
+Heard = CallStarted | CallTimed | Refused
 
 
 class TrunkSide:
@@ -113,8 +120,8 @@ class TrunkSide:
         people = list(customers)
         if self._platform is not None:
             self._join(self._platform, people)
-        for customer in people:
-            self._trunk.call(
+        _all(
+            self._trunk.send(
                 CustomerOnline(
                     number=customer.number,
                     profile_name=customer.profile_name,
@@ -122,6 +129,8 @@ class TrunkSide:
                     contact=contact,
                 )
             )
+            for customer in people
+        )
 
     def link(self, number: str, payload: str) -> str:
         """A ``wa.me/call`` link that carries where a call belongs. Raises HarnessMisuse for a payload unfit for it."""
@@ -145,28 +154,44 @@ class TrunkSide:
 
     def _join(self, platform: Simulator, people: list[Customer]) -> None:
         target = self._system.running.target
-        platform.call(BeginAnew())
         numbers = target.business_numbers()
-        for number in numbers:
-            platform.call(PutBusiness(business=BusinessNumber(number=number, name=target.name)))
-        for person in people:
-            user = WhatsAppUser(
-                number=person.number,
-                profile_name=person.profile_name,
-                country=person.country,
-                language=person.language,
-                online=True,
+        businesses = [PutBusiness(business=BusinessNumber(number=number, name=target.name)) for number in numbers]
+        users = [
+            PutUser(
+                user=WhatsAppUser(
+                    number=person.number,
+                    profile_name=person.profile_name,
+                    country=person.country,
+                    language=person.language,
+                    online=True,
+                )
             )
-            platform.call(PutUser(user=user))
-            for number in numbers:
-                platform.call(WriteToBusiness(user=person.number, business=number, text=GREETS))
-                platform.call(ChangeInProfile(user=person.number, business=number, allowed=True))
+            for person in people
+        ]
+        _all(platform.send(command) for command in (*businesses, *users))
+        now = float(platform.call(MoveClock(by_s=0.0)))
+        granted = (
+            Granted(EventKind.PROFILE_GRANTED, now, number, person.number) for person in people for number in numbers
+        )
+        _all(platform.send(History(events=events)) for events in batched(granted, EVENTS_AT_ONCE))
 
     def _listen(self, event: Event) -> None:
         """On the reader's thread."""
         if isinstance(event, Heard):
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants to know any more
                 self._loop.call_soon_threadsafe(self._tell, event)
+
+
+def _all(promised: Iterable[Future[Any]]) -> None:
+    """Wait until all is done. Raises SimulatorRefused, SimulatorDied."""
+    for one in list(promised):
+        one.result(DONE_S)
+
+
+def batched(items: Iterator[T], size: int) -> Iterator[tuple[T, ...]]:
+    """Tuples of ``size`` items each, the last one shorter."""
+    while part := tuple(islice(items, size)):
+        yield part
 
 
 def signalling_of(timed: CallTimed) -> Signalling:

@@ -24,6 +24,8 @@ from scenarios.load.protocol import CallDone, Drain, GeneratorConfig, HealthSamp
 from scenarios.system import System
 from simulators.pbx import reference
 from simulators.pbx.adapters import adapter_for
+from simulators.trunk.profile import load_profile
+from trunkproof.fitting import fitted
 
 DRAIN_S = 20.0
 SOON_S = 0.3
@@ -69,9 +71,14 @@ def profile(rate: float, holding_s: float, mix: str = "inbound", **what) -> Load
 
 
 @contextmanager
-def pbx(directory: Path, twin: str = "") -> Iterator[System]:
-    """The reference PBX for load."""
-    target = reference.with_passwords(load_target("reference-load"))
+def pbx(directory: Path, twin: str = "", trunk: str = "") -> Iterator[System]:
+    """The reference PBX for load; ``trunk`` is the trunk's profile, the target's own when left out."""
+    target = load_target("reference-load")
+    trunk = trunk or target.trunk.profile
+    target = fitted(
+        target.model_copy(update={"trunk": target.trunk.model_copy(update={"profile": trunk})}), load_profile(trunk)
+    )
+    target = reference.with_passwords(target)
     running = reference.start(target, directory / "pbx", provider=target.pbx.provider, twin=twin or None)
     try:
         yield System(
@@ -161,16 +168,20 @@ def main() -> None:
     parser.add_argument("--mos", type=float, default=0.0)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--twin", default="")
+    parser.add_argument("--profile", default="")
+    parser.add_argument("--declines", type=float, default=0.0)
     parser.add_argument("--direct", action="store_true")
     parser.add_argument("--hold", action="store_true")
     asked = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="load-"))
     print(directory, flush=True)
-    load = profile(asked.rate, asked.holding, asked.mix, criteria={"mos_p5": asked.mos} if asked.mos else {})
+    criteria = {"mos_p5": asked.mos} if asked.mos else {}
+    agents = {"answer_after": {"mean_s": 0.3}, "decline_share": asked.declines}
+    load = profile(asked.rate, asked.holding, asked.mix, criteria=criteria, agents=agents)
     if asked.direct:
         print(told(run(None, load, directory, seconds=asked.seconds, hold=asked.hold, workers=asked.workers)))
         return
-    with pbx(directory, asked.twin) as system:
+    with pbx(directory, asked.twin, asked.profile) as system:
         print(told(run(system, load, directory, seconds=asked.seconds, hold=asked.hold, workers=asked.workers)))
 
 

@@ -210,7 +210,7 @@ def test_what_is_heard_before_it_is_known_who_listens_is_not_lost():
         live = a_call()
         desk.add(live)
         stream = SimpleNamespace()
-        leg = SimpleNamespace(call=SimpleNamespace(stream=stream), ear=0)
+        leg = SimpleNamespace(call=SimpleNamespace(stream=stream), ear=0, ended=asyncio.Future())
         desk.heard(id(stream), 7, Party.AGENT, 12.0)
         desk.listens(live, Party.CUSTOMER, leg)
         assert live.heard == {Party.CUSTOMER: 12.0}
