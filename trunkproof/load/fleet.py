@@ -33,7 +33,10 @@ from trunkproof.load.protocol import (
     WorkerVanished,
 )
 
+UP_S = 5.0
 JOIN_S = 45.0
+JOIN_FROM_ELSEWHERE_S = 600.0
+"""People start those workers."""
 START_S = 75.0
 """A generator's start: its trunk, and its agents' registrations."""
 STOP_S = 30.0
@@ -104,6 +107,7 @@ class Fleet:
         self._workers: dict[str, Worker] = {}
         self._number = 0
         self._stop_asked = False
+        self._port = 0
         self.listener = Listener()
         self.url = ""
 
@@ -134,17 +138,18 @@ class Fleet:
             "trunkproof.load.master:run",
             MasterConfig(host=self._bind.host, port=self._bind.port, ui_port=self._bind.ui_port),
             log=logs / "load-master.log",
+            keep_events=False,
         )
         self._master.listen(self._inbox.put)
         self._master.ready()
-        up = self._master.wait_for(MasterUp, timeout_s=5.0)
-        self.url = up.url
+        if not self.until(lambda: self._port > 0, UP_S):
+            raise Inconclusive("the load master did not tell its port", detail=self._master.log_tail())
         if self._local:
             for number in range(1, self._count + 1):
-                self._start_worker(f"worker-{number}", up.port)
+                self._start_worker(f"worker-{number}", self._port)
         else:
-            say(f"waiting for {self._count} worker(s): trunkproof load --worker {self._bind.host}:{up.port}")
-        joined = self.until(lambda: len(self._workers) >= self._count, JOIN_S if self._local else 600.0)
+            say(f"waiting for {self._count} worker(s): trunkproof load --worker {self._bind.host}:{self._port}")
+        joined = self.until(lambda: len(self._workers) >= self._count, JOIN_S if self._local else JOIN_FROM_ELSEWHERE_S)
         if not joined:
             self._explain_dead()
             raise Inconclusive(f"only {len(self._workers)} of {self._count} load workers came")
@@ -282,6 +287,8 @@ class Fleet:
             self._lose(self._workers[event.client], "no sign of life for 3 s")
         elif isinstance(event, StopAsked):
             self._stop_asked = True
+        elif isinstance(event, MasterUp):
+            self._port, self.url = event.port, event.url
 
     def _hear(self, said: WorkerSaid) -> None:
         if said.report is Report.HELLO:
