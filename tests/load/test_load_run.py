@@ -26,6 +26,7 @@ from harness.load.spread import Spread
 from harness.load.store import read_calls, read_health, read_result
 from harness.verdict import EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_PBX_FAULT, Verdict
 from tests.load.standin_generator import CPU, REFUSE_EVERY
+from trunkproof.load import baseline
 from trunkproof.load.capacity import STATE, CapacityRun
 from trunkproof.load.plan import LoadRequest
 from trunkproof.load.run import LoadRun
@@ -92,7 +93,10 @@ def quiet() -> Progress:
     return Progress(Console(record=True, quiet=False, file=open(os.devnull, "w"), width=200))  # noqa: PTH123
 
 
-def test_a_run_of_two_workers_is_stored_judged_and_leaves_nothing(target: str, tmp_path: Path) -> None:
+def test_a_run_of_two_workers_is_stored_judged_and_leaves_nothing(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(baseline, "OFFERED_S", 2.0)
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     request = a_request(target, tmp_path, baseline=True)
     assert LoadRun(request, quiet()).run() == EXIT_PASS
