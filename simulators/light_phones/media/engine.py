@@ -206,7 +206,7 @@ class Stream:
         if error == -errno.EINVAL:
             raise HarnessMisuse(f"{host} is no IPv4 address that RTP can be sent to")
         if error:
-            raise Inconclusive(f"libsrtp takes no key for the stream at port {self.port}")
+            raise Inconclusive(f"no memory for the keys of the stream at port {self.port}")
 
     def send_digits(self, digits: str, tone_ms: int = 160, gap_ms: int = 80) -> None:
         """Press keys (RFC 4733), one after another, instead of audio. Nothing happens without an agreed payload type of
