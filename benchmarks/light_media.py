@@ -2,10 +2,11 @@
 ``python -m benchmarks.light_media [--calls N ...] [--seconds S] [--cores N ...] [--json FILE]``.
 
 Two engines in one process, one with the customers' streams and one with the agents', send to each other: no PBX lies
-between, so that the figure is the engine's and the kernel's alone. Both threads are bound to one core (or to ``--cores``). A call counts
-as verified when each ear heard every packet that the other end sent, with the stamp of this call and party, in time
-for a jitter buffer of 60 ms; the pace was kept when 99 of 100 packets were sent within 5 ms of their time. Processor
-time is what Linux charges the process; what interrupts took of the core beside it is in ``core``.
+between, so that the figure is the engine's and the kernel's alone. Both threads are bound to one core (or to
+``--cores``). A call counts as verified when each ear heard every packet that the other end sent, with the stamp of
+this call and party, in time for a jitter buffer of 60 ms; the pace was kept when 99 of 100 packets were sent within
+5 ms of their time. Processor time is what Linux charges the process; what others took of the cores as well is in
+``core``.
 """
 
 from __future__ import annotations
