@@ -76,7 +76,7 @@ def test_no_packet_however_bad_does_harm(codec: str, key: bytes):
                 ear.feed(chance.randbytes(chance.randrange(200)), number * streams.ROUND_NS)
         report = ear.stream.report()
     heard = [stamp for stamp in report.stamps if stamp.call == 77]
-    assert heard and heard[0].packets == ROUNDS
+    assert heard and heard[0].packets >= ROUNDS and heard[0].lost == 0
     assert report.malformed + report.undecryptable > ROUNDS
 
 
