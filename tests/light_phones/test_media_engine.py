@@ -13,6 +13,7 @@ import pytest
 from harness.errors import HarnessMisuse, Inconclusive
 from harness.load.records import Party
 from simulators.light_phones.media import extension
+from simulators.light_phones.media.backlog import Backlog
 from simulators.light_phones.media.engine import MediaEngine, StampHeard, Stream
 from simulators.light_phones.media.settings import StreamSettings
 
@@ -165,3 +166,13 @@ def test_an_engine_of_other_sources_is_not_used(monkeypatch: pytest.MonkeyPatch)
             extension.extension()
     finally:
         extension.extension.cache_clear()
+
+
+def test_drops_before_any_socket_are_counted_from_look_to_look(tmp_path: Path):
+    softnet = tmp_path / "softnet_stat"
+    softnet.write_text("0054ee09 00000010 00000001\n005d8065 00000002 00000000\n")
+    backlog = Backlog(softnet)
+    assert backlog.look() == 0
+    softnet.write_text("0054ee0a 0000001a 00000001\n005d8066 00000003 00000000\n")
+    assert (backlog.look(), backlog.look()) == (11, 0)
+    assert Backlog(tmp_path / "none").look() == 0

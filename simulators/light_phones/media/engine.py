@@ -13,9 +13,10 @@ from typing import Any
 
 from harness.errors import HarnessMisuse, Inconclusive
 from harness.load.records import Party
+from simulators.light_phones.media.backlog import Backlog
 from simulators.light_phones.media.extension import extension
 from simulators.light_phones.media.facts import Digit, EngineHealth, FarReport, StampCount, StreamReport
-from simulators.light_phones.media.settings import Address, Agreed
+from simulators.light_phones.media.settings import Agreed
 from simulators.light_phones.media.voices import PARTIES, sound
 
 KEY_OCTETS = 30
@@ -59,6 +60,7 @@ class MediaEngine:
         self._guard = threading.Lock()
         self._streams: dict[int, Stream] = {}
         self._opened = 0
+        self._backlog = Backlog()
         self._events = self._ffi.new("lm_event[]", _MOST_EVENTS)
         _allow_files()
         made = self._ffi.new("lm_engine **")
@@ -92,6 +94,7 @@ class MediaEngine:
         found = self._ffi.new("lm_health *")
         with self._guard:
             self._lib.lm_engine_health(self._running(), found)
+            backlog_drops = self._backlog.look()
         return EngineHealth(
             streams=found.streams,
             packets_sent=found.sent,
@@ -102,6 +105,7 @@ class MediaEngine:
             skipped=found.skipped,
             send_failed=found.send_failed,
             receive_drops=found.receive_drops,
+            backlog_drops=backlog_drops,
             cpu_s=found.cpu_s,
             events_lost=found.events_lost,
         )
@@ -335,6 +339,3 @@ def _allow_files() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-__all__ = ["Address", "DigitHeard", "MediaEngine", "StampHeard", "Stream"]

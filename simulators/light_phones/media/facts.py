@@ -117,6 +117,9 @@ class EngineHealth:
     skipped: int
     send_failed: int
     receive_drops: int
+    """Dropped by the kernel because a stream's receive buffer was full."""
+    backlog_drops: int
+    """Dropped by the kernel before any socket, on the whole machine."""
     cpu_s: float
     """Of the engine's thread, kernel included."""
     events_lost: int
