@@ -23,14 +23,16 @@ from harness.child import take_precedence
 from harness.load.records import Party
 from simulators.light_phones.media.engine import MediaEngine, Stream
 from simulators.light_phones.media.facts import StreamReport
-from simulators.light_phones.media.settings import StreamSettings
+from simulators.light_phones.ports import StreamSettings
+from simulators.light_phones.sdp import Codec
 
 ADDRESSES = {Party.CUSTOMER: "127.0.0.1", Party.AGENT: "127.0.0.2"}
 SIZES = (100, 1000, 2500)
 PACE_MS = 5.0
+JITTER_BUFFER_MS = 60
 SETTLE_S = 1.0
 ROUND_S = 0.02
-PAYLOAD_TYPES = {"opus": 111, "pcmu": 0, "pcma": 8}
+PAYLOAD_TYPES = {Codec.OPUS: 111, Codec.PCMU: 0, Codec.PCMA: 8}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class Measured:
     """One size. ``cpu`` and ``core`` are in cores, ``kernel`` the share of ``cpu`` that the kernel took."""
 
     calls: int
-    codec: str
+    codec: Codec
     secured: bool
     verified: int
     lost: int
@@ -60,7 +62,7 @@ class Measured:
 class Pair:
     """A call's two streams, each sending to the other."""
 
-    def __init__(self, call: int, engines: dict[Party, MediaEngine], codec: str, secured: bool) -> None:
+    def __init__(self, call: int, engines: dict[Party, MediaEngine], codec: Codec, secured: bool) -> None:
         self.call = call
         self.streams: dict[Party, Stream] = {party: engine.open() for party, engine in engines.items()}
         keys = {party: os.urandom(30) if secured else b"" for party in engines}
@@ -68,12 +70,16 @@ class Pair:
             self.streams[party].start(
                 StreamSettings(
                     remote=(ADDRESSES[far], self.streams[far].port),
+                    remote_rtcp=None,
                     codec=codec,
                     payload_type=PAYLOAD_TYPES[codec],
+                    event_payload_type=None,
+                    event_clock_hz=8000,
                     send_key=keys[party],
                     receive_key=keys[far],
                     call=call,
                     party=party,
+                    jitter_buffer_ms=JITTER_BUFFER_MS,
                 )
             )
 
@@ -94,7 +100,7 @@ class Pair:
         return heard == [(self.call, other, sent)] and ear.lost == ear.late == 0
 
 
-def measure(calls: int, seconds: float, codec: str, secured: bool, cores: list[int]) -> Measured:
+def measure(calls: int, seconds: float, codec: Codec, secured: bool, cores: list[int]) -> Measured:
     """Hold ``calls`` up for ``seconds``."""
     with MediaEngine(ADDRESSES[Party.CUSTOMER]) as customers, MediaEngine(ADDRESSES[Party.AGENT]) as agents:
         engines = {Party.CUSTOMER: customers, Party.AGENT: agents}
@@ -146,7 +152,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, nargs="+", default=SIZES)
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--codec", choices=PAYLOAD_TYPES, default="opus")
+    parser.add_argument("--codec", type=Codec, choices=list(Codec), default=Codec.OPUS)
     parser.add_argument("--cores", type=int, nargs="+", default=[max(os.sched_getaffinity(0))])
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()

@@ -10,13 +10,14 @@ from typing import Any
 
 from harness.load.records import Party
 from simulators.light_phones.media.engine import MediaEngine, Stream
-from simulators.light_phones.media.settings import StreamSettings
+from simulators.light_phones.ports import StreamSettings
+from simulators.light_phones.sdp import Codec
 
 ADDRESS = "127.0.0.1"
 NOWHERE = (ADDRESS, 9)
 ROUND_NS = 20_000_000
-PAYLOAD_TYPES = {"opus": 111, "pcmu": 0, "pcma": 8}
-CLOCKS_HZ = {"opus": 48_000, "pcmu": 8000, "pcma": 8000}
+PAYLOAD_TYPES = {Codec.OPUS: 111, Codec.PCMU: 0, Codec.PCMA: 8}
+CLOCKS_HZ = {Codec.OPUS: 48_000, Codec.PCMU: 8000, Codec.PCMA: 8000}
 EVENTS = 126
 HEADER = 12
 
@@ -75,6 +76,17 @@ def engine() -> Iterator[MediaEngine]:
         yield made
 
 
-def settings(codec: str = "pcma", party: Party = Party.CUSTOMER, **more: Any) -> StreamSettings:
-    more.setdefault("call", 77)
-    return StreamSettings(remote=NOWHERE, codec=codec, payload_type=PAYLOAD_TYPES[codec], party=party, **more)
+def settings(codec: Codec = Codec.PCMA, party: Party = Party.CUSTOMER, **more: Any) -> StreamSettings:
+    """Of a stream that sends nowhere, in call 77, unless ``more`` says otherwise."""
+    usual: dict[str, Any] = {
+        "remote": NOWHERE,
+        "remote_rtcp": None,
+        "payload_type": PAYLOAD_TYPES[codec],
+        "event_payload_type": EVENTS,
+        "event_clock_hz": 8000,
+        "send_key": b"",
+        "receive_key": b"",
+        "call": 77,
+        "jitter_buffer_ms": 60,
+    }
+    return StreamSettings(codec=codec, party=party, **usual | more)

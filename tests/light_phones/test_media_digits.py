@@ -12,13 +12,14 @@ from media_streams import Hands, Rtp, parse
 
 from harness.audio.telephone_event import KEYS, End, EventPacket, TelephoneEventReader
 from harness.errors import HarnessMisuse
+from simulators.light_phones.sdp import Codec
 
 EVENT_HZ = 8000
 
 
 @pytest.mark.parametrize("codec", streams.PAYLOAD_TYPES)
 @pytest.mark.parametrize(("tone_ms", "gap_ms"), [(160, 80), (100, 20), (70, 200)])
-def test_keys_are_pressed_as_rfc_4733_has_it(codec: str, tone_ms: int, gap_ms: int):
+def test_keys_are_pressed_as_rfc_4733_has_it(codec: Codec, tone_ms: int, gap_ms: int):
     reader = TelephoneEventReader(EVENT_HZ)
     with streams.engine() as engine:
         mouth = Hands(engine, streams.settings(codec))

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from media_streams import settings
 
 from harness.errors import HarnessMisuse, Inconclusive
 from harness.load.records import Party
 from simulators.light_phones.media import extension
 from simulators.light_phones.media.backlog import Backlog
 from simulators.light_phones.media.engine import MediaEngine, StampHeard, Stream
-from simulators.light_phones.media.settings import StreamSettings
+from simulators.light_phones.sdp import Codec
 
 HERE, THERE = "127.0.0.1", "127.0.0.2"
 DEADLINE_S = 10.0
@@ -33,7 +34,7 @@ def connect(here: Stream, there: Stream, call: int = 5, key: bytes = b"", *, sha
         remote = (host, far.port)
         rtcp = remote if shared else None
         stream.start(
-            StreamSettings(remote=remote, remote_rtcp=rtcp, call=call, party=party, send_key=key, receive_key=key)
+            settings(Codec.OPUS, party, remote=remote, remote_rtcp=rtcp, call=call, send_key=key, receive_key=key)
         )
 
 
@@ -60,7 +61,7 @@ def test_two_phones_hear_each_other(key: bytes):
 def test_what_came_before_the_start_is_heard():
     with MediaEngine(HERE) as customers, MediaEngine(THERE) as agents:
         here, there = customers.open(), agents.open()
-        there.start(StreamSettings(remote=(HERE, here.port), call=1, party=Party.AGENT))
+        there.start(settings(party=Party.AGENT, codec=Codec.OPUS, remote=(HERE, here.port), call=1))
         until(lambda: there.report().sent >= 5)
         before = time.monotonic()
         connect(here, there)
@@ -119,7 +120,7 @@ def test_who_sends_from_elsewhere_is_heard_and_counted():
     with MediaEngine(HERE) as customers, MediaEngine(THERE) as agents:
         here, there, stranger = customers.open(), agents.open(), agents.open()
         connect(here, there, 1)
-        stranger.start(StreamSettings(remote=(HERE, here.port), call=2, party=Party.AGENT))
+        stranger.start(settings(party=Party.AGENT, codec=Codec.OPUS, remote=(HERE, here.port), call=2))
         until(lambda: len(here.report().stamps) == 2 and here.report().elsewhere)
         report = here.report()
         assert {stamp.call for stamp in report.stamps} == {1, 2} and report.sources == 2
@@ -138,11 +139,11 @@ def test_an_address_of_another_machine_gives_no_ports():
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [({"codec": "g729"}, "g729"), ({"send_key": b"short"}, "30 octets"), ({"remote": ("x", 1)}, "x is")],
+    [({"send_key": b"short"}, "30 octets"), ({"remote": ("x", 1)}, "x is")],
 )
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, object], said: str):
     with MediaEngine(HERE) as engine, pytest.raises(HarnessMisuse, match=said):
-        engine.open().start(StreamSettings(**{"remote": (HERE, 9), "call": 1, "party": Party.AGENT} | wrong))  # type: ignore[arg-type]
+        engine.open().start(settings(**wrong))  # type: ignore[arg-type]
 
 
 def test_a_machine_without_the_engine_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch):

@@ -9,6 +9,7 @@ import pytest
 from media_streams import Hands, Rtp, parse
 
 from harness.load.records import Party
+from simulators.light_phones.sdp import Codec
 
 SECOND_NS = 1_000_000_000
 KEY = bytes(range(30))
@@ -17,7 +18,10 @@ ROUNDS = 1500
 
 def test_both_ends_learn_loss_and_round_trip():
     with streams.engine() as engine:
-        near, far = Hands(engine, streams.settings("opus")), Hands(engine, streams.settings("opus", Party.AGENT))
+        near, far = (
+            Hands(engine, streams.settings(Codec.OPUS)),
+            Hands(engine, streams.settings(Codec.OPUS, Party.AGENT)),
+        )
         for number in range(100):
             at_ns = number * streams.ROUND_NS
             if number % 4 != 3:
@@ -55,7 +59,7 @@ def test_a_report_says_what_was_sent_and_heard():
 
 @pytest.mark.parametrize("codec", streams.PAYLOAD_TYPES)
 @pytest.mark.parametrize("key", [b"", KEY], ids=["rtp", "srtp"])
-def test_no_packet_however_bad_does_harm(codec: str, key: bytes):
+def test_no_packet_however_bad_does_harm(codec: Codec, key: bytes):
     chance = random.Random(f"{codec}{len(key)}")
     with streams.engine() as engine:
         mouth = Hands(engine, streams.settings(codec, send_key=key))

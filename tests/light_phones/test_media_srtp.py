@@ -7,6 +7,8 @@ import pylibsrtp
 import pytest
 from media_streams import Hands, Rtp, parse
 
+from simulators.light_phones.sdp import Codec
+
 KEY, OTHER_KEY = bytes(range(30)), bytes(range(1, 31))
 
 
@@ -14,8 +16,8 @@ def libsrtp(direction: int, key: bytes = KEY) -> pylibsrtp.Session:
     return pylibsrtp.Session(pylibsrtp.Policy(key=key, ssrc_type=direction))
 
 
-@pytest.mark.parametrize("codec", ["opus", "pcma"])
-def test_libsrtp_reads_what_a_stream_sends_past_the_turn_of_the_numbers(codec: str):
+@pytest.mark.parametrize("codec", [Codec.OPUS, Codec.PCMA])
+def test_libsrtp_reads_what_a_stream_sends_past_the_turn_of_the_numbers(codec: Codec):
     reader = libsrtp(pylibsrtp.Policy.SSRC_ANY_INBOUND)
     with streams.engine() as engine:
         secure = Hands(engine, streams.settings(codec, send_key=KEY))
@@ -73,7 +75,10 @@ def test_what_is_not_the_far_ends_is_not_heard(spoilt: str):
 
 def test_a_stream_without_a_key_hears_no_stamp_in_srtp():
     with streams.engine() as engine:
-        mouth, ear = Hands(engine, streams.settings("opus", send_key=KEY)), Hands(engine, streams.settings("opus"))
+        mouth, ear = (
+            Hands(engine, streams.settings(Codec.OPUS, send_key=KEY)),
+            Hands(engine, streams.settings(Codec.OPUS)),
+        )
         for number in range(20):
             ear.feed(mouth.make(number), number * streams.ROUND_NS)
         report = ear.stream.report()

@@ -15,6 +15,7 @@ from media_streams import Hands, parse
 
 from harness.load.records import Party
 from simulators.light_phones.media.voices import PARTIES, _at_rate
+from simulators.light_phones.sdp import Codec
 
 FRAMES = 200
 STAMP = 20
@@ -23,7 +24,7 @@ _OPUS_HZ = 48_000
 
 @pytest.mark.parametrize("codec", streams.PAYLOAD_TYPES)
 @pytest.mark.parametrize("party", PARTIES)
-def test_a_stamp_says_who_speaks_in_which_call_and_how_late_it_came(codec: str, party: Party):
+def test_a_stamp_says_who_speaks_in_which_call_and_how_late_it_came(codec: Codec, party: Party):
     with streams.engine() as engine:
         mouth = Hands(engine, streams.settings(codec, party, call=0xFEDCBA98))
         ear = Hands(engine, streams.settings(codec))
@@ -68,14 +69,14 @@ def test_music_on_hold_shows_in_the_stamps_though_no_number_is_missing():
 
 
 @pytest.mark.parametrize("codec", streams.PAYLOAD_TYPES)
-def test_what_was_changed_on_the_way_is_no_stamp(codec: str):
+def test_what_was_changed_on_the_way_is_no_stamp(codec: Codec):
     with streams.engine() as engine:
         mouth, ear = Hands(engine, streams.settings(codec)), Hands(engine, streams.settings(codec))
         for number in range(160):
             packet = bytearray(mouth.make(number))
             # In Opus the stamp is in the last 20 octets, in G.711 in the least bit of each.
             at, bit = (
-                (len(packet) - STAMP + number // 8, number % 8) if codec == "opus" else (streams.HEADER + number, 0)
+                (len(packet) - STAMP + number // 8, number % 8) if codec == Codec.OPUS else (streams.HEADER + number, 0)
             )
             packet[at] ^= 1 << bit
             ear.feed(bytes(packet), number * streams.ROUND_NS)
@@ -86,7 +87,7 @@ def test_what_was_changed_on_the_way_is_no_stamp(codec: str):
 def test_noise_holds_no_stamp():
     noise = np.random.default_rng(1)
     with streams.engine() as engine:
-        for codec, least in (("opus", 0), ("pcma", 160)):
+        for codec, least in ((Codec.OPUS, 0), (Codec.PCMA, 160)):
             ear = Hands(engine, streams.settings(codec))
             for number in range(2000):
                 payload = noise.bytes(least or int(noise.integers(0, 200)))
@@ -95,7 +96,7 @@ def test_noise_holds_no_stamp():
             assert (ear.stream.report().unstamped, ear.stream.report().stamps) == (2000, ())
 
 
-def frames(codec: str, party: Party) -> tuple[list[bytes], int]:
+def frames(codec: Codec, party: Party) -> tuple[list[bytes], int]:
     """Payloads of a loop of the voice, and the place in it at which they begin."""
     with streams.engine() as engine:
         mouth = Hands(engine, streams.settings(codec, party))
@@ -117,7 +118,7 @@ def decode_opus(packets: list[bytes]) -> npt.NDArray[np.int16]:
 
 @pytest.mark.parametrize("party", PARTIES)
 def test_a_decoder_hears_the_same_with_and_without_stamps(party: Party):
-    stamped, _ = frames("opus", party)
+    stamped, _ = frames(Codec.OPUS, party)
     # Code 3 with one frame and 21 octets of padding, to code 0 (RFC 6716 section 3.2).
     assert all(packet[0] & 3 == 3 and packet[1] == 0x41 and packet[2] == 1 + STAMP for packet in stamped)
     plain = [bytes([packet[0] & ~3]) + packet[3 : -1 - STAMP] for packet in stamped]
@@ -129,8 +130,8 @@ def test_a_decoder_hears_the_same_with_and_without_stamps(party: Party):
 
 
 @pytest.mark.parametrize("party", PARTIES)
-@pytest.mark.parametrize("codec", ["pcmu", "pcma"])
-def test_stamps_in_g711_leave_more_than_30_db(codec: str, party: Party):
+@pytest.mark.parametrize("codec", [Codec.PCMU, Codec.PCMA])
+def test_stamps_in_g711_leave_more_than_30_db(codec: Codec, party: Party):
     payloads, ssrc = frames(codec, party)
     original = _at_rate(party, 8000).astype(float)
     loop = min(len(_at_rate(each, 8000)) for each in PARTIES) // 160
@@ -141,9 +142,9 @@ def test_stamps_in_g711_leave_more_than_30_db(codec: str, party: Party):
     assert 10 * np.log10(np.mean(np.square(wanted)) / noise) > 30
 
 
-def _levels(codec: str) -> npt.NDArray[np.float64]:
+def _levels(codec: Codec) -> npt.NDArray[np.float64]:
     """G.711's 256 levels, by another implementation than the engine's."""
-    subtype = {"pcmu": "ULAW", "pcma": "ALAW"}[codec]
+    subtype = {Codec.PCMU: "ULAW", Codec.PCMA: "ALAW"}[codec]
     raw = io.BytesIO(bytes(range(256)))
     samples, _ = soundfile.read(
         raw, dtype="int16", channels=1, samplerate=8000, subtype=subtype, format="RAW", endian="LITTLE"

@@ -16,11 +16,13 @@ from harness.load.records import Party
 from simulators.light_phones.media.backlog import Backlog
 from simulators.light_phones.media.extension import extension
 from simulators.light_phones.media.facts import Digit, EngineHealth, FarReport, StampCount, StreamReport
-from simulators.light_phones.media.settings import Agreed
 from simulators.light_phones.media.voices import PARTIES, sound
+from simulators.light_phones.ports import StreamSettings
+from simulators.light_phones.sdp import Codec
 
 KEY_OCTETS = 30
-_CODECS = ("opus", "pcmu", "pcma")
+_CODECS = (Codec.OPUS, Codec.PCMU, Codec.PCMA)
+"""By the number that the engine has for them."""
 _NS = 1e9
 _MOST_EVENTS = 1024
 _CALLS = 1 << 32
@@ -181,15 +183,11 @@ class Stream:
     def rtcp_port(self) -> int:
         return self.port + 1
 
-    def start(self, settings: Agreed) -> None:
+    def start(self, settings: StreamSettings) -> None:
         """Send and listen as agreed; again, when something else is agreed on (re-INVITE): sequence numbers, stamp
         numbers and statistics go on, and so does SRTP as long as its keys are the same. Raises HarnessMisuse for
         settings that cannot be."""
         made = self._ffi.new("lm_settings *")
-        if settings.codec not in _CODECS:
-            raise HarnessMisuse(
-                f"light phones do not speak {settings.codec}", suggestion=f"one of {', '.join(_CODECS)}"
-            )
         host, port = settings.remote
         made.remote_ip, made.remote_port = _ip(host), port
         rtcp_host, rtcp_port = settings.remote_rtcp or (host, port + 1)
