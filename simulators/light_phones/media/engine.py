@@ -96,9 +96,9 @@ class MediaEngine:
         found = self._ffi.new("lm_health *")
         with self._guard:
             self._lib.lm_engine_health(self._running(), found)
-            backlog_drops = self._backlog.look()
+            backlog_drops, streams = self._backlog.look(), len(self._streams)
         return EngineHealth(
-            streams=found.streams,
+            streams=streams,
             packets_sent=found.sent,
             packets_received=found.received,
             send_late_ms=found.late_max_ns / 1e6,

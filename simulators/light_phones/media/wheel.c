@@ -270,8 +270,6 @@ void lm_engine_health(lm_engine *engine, lm_health *health)
     health->cpu_s = cpu_s - engine->cpu_seen_s;
     engine->cpu_seen_s = cpu_s;
     memset(&engine->tally, 0, sizeof engine->tally);
-    for (int slot = 0; slot < SLOTS; slot++)
-        health->streams += engine->slots[slot].count;
     pthread_mutex_unlock(&engine->lock);
     pthread_mutex_lock(&engine->event_lock);
     health->events_lost = engine->events_lost;
