@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import media_streams as streams
@@ -174,6 +174,13 @@ def test_a_jump_of_the_timestamps_is_neither_late_nor_jitter():
 def test_a_delay_that_grew_for_good_costs_ten_packets():
     report = heard(*stretch(50), *stretch(50, sequence=50, timestamp=50 * PACKET, from_ms=1000 + 100)).report()
     assert (report.late, report.lost, report.longest_burst) == (10, 0, 10)
+
+
+def test_a_talkspurt_begins_with_a_delay_of_its_own():
+    later = stretch(50, sequence=50, timestamp=50 * PACKET, from_ms=1000 + 100)
+    first, at_ms = later[0]
+    report = heard(*stretch(50), (replace(first, marker=True), at_ms), *later[1:]).report()
+    assert (report.late, report.longest_burst) == (0, 0)
 
 
 def test_nothing_heard_says_nothing():

@@ -64,8 +64,8 @@ class StreamReport:
     expected: int
     lost: int
     late: int
-    """Came too late for a jitter buffer of the given depth that begins with the first packet. It begins anew after ten
-    late packets in a row, or when timestamps jump by more than 1 s."""
+    """Came too late for a jitter buffer of the given depth that begins with the first packet. It begins anew with a
+    marker bit, after ten late packets in a row, and when timestamps jump by more than 1 s."""
     duplicated: int
     reordered: int
     longest_burst: int
