@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import monotonic
@@ -55,14 +56,17 @@ class Simulator:
     """One live simulator process: send it commands, wait for its events.
 
     ``entry`` is ``module:function``; the function gets a ``harness.child.Channel`` and ``config``
-    (any picklable value). ``log`` receives its standard error.
+    (any picklable value). ``log`` receives its standard error. Without ``keep_events`` only listeners hear of what
+    happens after the start: for a simulator that tells more than memory should hold.
     """
 
-    def __init__(self, name: str, entry: str, config: Any, *, log: Path) -> None:
+    def __init__(self, name: str, entry: str, config: Any, *, log: Path, keep_events: bool = True) -> None:
         self.name = name
         self._log_path = log
         self._events: list[Event] = []
+        self._keep_events = keep_events
         self._replies: dict[int, Reply] = {}
+        self._promised: dict[int, Future[Any]] = {}
         self._changed = threading.Condition()
         self._number = 0
         self._closed = False
@@ -109,13 +113,7 @@ class Simulator:
 
     def call(self, command: Command, timeout_s: float = REPLY_DEADLINE_S) -> Any:
         """Carry out a command and return its value. Raises SimulatorRefused or SimulatorDied."""
-        with self._send_lock:
-            self._number += 1
-            number = self._number
-            try:
-                self._pipe.send(Request(number, command))
-            except OSError as broken:
-                raise self._died() from broken
+        number = self._request(command)
         deadline = monotonic() + timeout_s
         with self._changed:
             while number not in self._replies:
@@ -132,6 +130,34 @@ class Simulator:
         if reply.error is not None:
             raise SimulatorRefused(f"{self.name}: {reply.error}")
         return reply.value
+
+    def send(self, command: Command) -> Future[Any]:
+        """Have a command carried out without waiting for it; commands are carried out in the order in which they are
+        sent. The future has its value, SimulatorRefused or SimulatorDied; its callbacks run on the reader's thread."""
+        promised: Future[Any] = Future()
+        promised.set_running_or_notify_cancel()
+        try:
+            self._request(command, promised)
+        except SimulatorDied as died:
+            promised.set_exception(died)
+        return promised
+
+    def _request(self, command: Command, promised: Future[Any] | None = None) -> int:
+        with self._send_lock:
+            self._number += 1
+            number = self._number
+            with self._changed:
+                if self._closed:
+                    raise self._died()
+                if promised is not None:
+                    self._promised[number] = promised
+            try:
+                self._pipe.send(Request(number, command))
+            except OSError as broken:
+                with self._changed:
+                    self._promised.pop(number, None)
+                raise self._died() from broken
+        return number
 
     def mark(self) -> int:
         """A place in the stream of events, to be given to ``wait_for(since=…)``."""
@@ -216,15 +242,30 @@ class Simulator:
                 message = self._pipe.recv()
             except (EOFError, OSError, pickle.UnpicklingError):
                 break
+            promised = None
             with self._changed:
                 if isinstance(message, Reply):
-                    self._replies[message.number] = message
-                elif isinstance(message, Event):
+                    promised = self._promised.pop(message.number, None)
+                    if promised is None:
+                        self._replies[message.number] = message
+                elif self._keep_events or isinstance(message, Ready | CannotStart):
                     self._events.append(message)
                 self._changed.notify_all()
+            if promised is not None:
+                self._keep_promise(promised, message)
             if isinstance(message, Event):
                 for listener in self._listeners:
                     listener(message)
         with self._changed:
             self._closed = True
+            left = list(self._promised.values())
+            self._promised.clear()
             self._changed.notify_all()
+        for promised in left:
+            promised.set_exception(self._died())
+
+    def _keep_promise(self, promised: Future[Any], reply: Reply) -> None:
+        if reply.error is None:
+            promised.set_result(reply.value)
+        else:
+            promised.set_exception(SimulatorRefused(f"{self.name}: {reply.error}"))

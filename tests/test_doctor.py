@@ -13,7 +13,7 @@ from harness.certificates import make_authority
 from harness.errors import HarnessMisuse
 from harness.target import RecordingAccess, RecordingsSection, Target, load_target
 from simulators.trunk.profile import load_profile
-from trunkproof.doctor import Check, doctor, exit_code, machine, network, phones, providers, recordings, render
+from trunkproof.doctor import Check, doctor, exit_code, load, machine, network, phones, providers, recordings, render
 from trunkproof.fitting import fitted
 
 WELL = Check("this", True, "fine")
@@ -231,3 +231,16 @@ def test_only_orphans_of_ours_are_leftovers(monkeypatch: pytest.MonkeyPatch, tmp
     assert not machine.is_leftover(simulator, orphan=False)
     assert not machine.is_leftover(["dockerd"], orphan=True)
     assert not machine.is_leftover([], orphan=True)
+
+
+def test_what_a_load_run_may_use_is_told(monkeypatch: pytest.MonkeyPatch):
+    assert load.load_possible(load_target("reference-siprec")) is None
+    target = load_target("reference-load")
+    monkeypatch.setattr("resource.getrlimit", lambda _which: (1024, 1_000_000))
+    enough = load.load_possible(target)
+    assert enough is not None and enough.ok
+    assert "24 queues with 1600 agents, at 4 trunk addresses" in enough.detail
+    monkeypatch.setattr("resource.getrlimit", lambda _which: (1024, 4096))
+    scarce = load.load_possible(target)
+    assert scarce is not None and scarce.ok is None
+    assert "may open 4096 files" in scarce.detail and "ulimit" in scarce.advice

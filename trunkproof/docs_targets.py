@@ -13,8 +13,8 @@ _INTRODUCTION = """\
 # Target files
 
 All that trunkproof knows of the phone system under test is in one TOML file. Built in, in `scenarios/targets/`, are
-`reference`, the Asterisk that comes with trunkproof, and `reference-sites`, two of them behind Kamailio as SBC. For
-your own PBX or SBC:
+`reference`, the Asterisk that comes with trunkproof, `reference-load`, the same set up for many calls, and
+`reference-sites`, two of them behind Kamailio as SBC. For your own PBX or SBC:
 
 1. Copy `scenarios/targets/reference.toml` to, say, `my_pbx.toml`. Set `[pbx] adapter = "external"`, `host` and
    `port`, and remove `provider` and `clock`. Say under `[recordings]` how yours are fetched, or remove it.

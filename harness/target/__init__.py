@@ -5,6 +5,7 @@
 
 from harness.target.claims import Claim
 from harness.target.ivr import Destination, IvrLine, IvrMenu, IvrSection, Leads, Staffing
+from harness.target.load import LoadSection
 from harness.target.model import (
     BUILT_IN,
     AgentsSection,
@@ -38,6 +39,7 @@ __all__ = [
     "IvrSection",
     "LanguagesSection",
     "Leads",
+    "LoadSection",
     "Number",
     "PbxSection",
     "PhonesSection",

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, model_validator
 from harness.target.claims import Claim
 from harness.target.fields import E164, Items, Language, OpeningHours, Secret, Section, WallClock, Zone, require_address
 from harness.target.ivr import IvrSection
+from harness.target.load import LoadSection
 from harness.target.recordings import RecordingAccess, RecordingsSection
 from harness.target.sites import RoutingSection, Site
 from harness.target.supervision import SupervisionSection
@@ -240,6 +241,7 @@ class Target(Section):
     escalation: EscalationSection = EscalationSection()
     recordings: RecordingsSection = RecordingsSection()
     supervision: SupervisionSection = SupervisionSection()
+    load: LoadSection = LoadSection()
     deadlines: DeadlinesSection = DeadlinesSection()
     deviations: dict[str, str] = Field(default_factory=dict)
     """What the PBX is known to do otherwise than a specification says it should, by the requirement's id:
@@ -272,6 +274,9 @@ class Target(Section):
                 raise ValueError(
                     f"queue {queue.name!r} names the trunk address {queue.trunk_address}, which is not in [trunk]"
                 )
+        for name in self.load.queues:
+            if name not in queues:
+                raise ValueError(f"[load] names the queue {name!r}, which is not declared")
         serving = {extension for queue in self.queues for extension in queue.agents}
         for extension in self.supervision.extensions:
             if extension not in known:
@@ -349,6 +354,10 @@ class Target(Section):
     def trunk_address_of(self, queue: Queue) -> str:
         """The trunk's address that the PBX calls for agents of ``queue``."""
         return queue.trunk_address or self.trunk.addresses[0]
+
+    def load_queues(self) -> list[Queue]:
+        """The queues that load runs may use."""
+        return [queue for queue in self.queues if not self.load.queues or queue.name in self.load.queues]
 
     def called_trunk_addresses(self) -> list[str]:
         """The trunk's addresses that the PBX calls for one queue or another."""

@@ -35,6 +35,18 @@ class QueueState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PbxResources:
+    """What a PBX uses now; None: cannot be seen from here. ``cpu`` is in cores, since the last time it was asked for,
+    ``waiting`` the callers in all its queues."""
+
+    channels: int | None = None
+    waiting: int | None = None
+    cpu: float | None = None
+    memory_bytes: int | None = None
+    descriptors: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunningPbx:
     """How to reach a PBX that is up; plain values, so that parallel workers can attach to it.
 
@@ -64,6 +76,9 @@ class PbxAdapter(Protocol):
 
     def queue(self, name: str) -> QueueState | None:
         """State of a queue."""
+
+    def resources(self) -> PbxResources | None:
+        """What it uses now; cheap enough to be asked once a second by one thread while it is under load."""
 
     def now(self) -> datetime | None:
         """The PBX's clock as naive local time of its time zone."""

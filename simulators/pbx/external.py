@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from simulators.pbx.adapter import PbxChannel, QueueState, RunningPbx
+from simulators.pbx.adapter import PbxChannel, PbxResources, QueueState, RunningPbx
 
 
 class ExternalPbx:
@@ -20,6 +20,9 @@ class ExternalPbx:
         return None
 
     def queue(self, name: str) -> QueueState | None:
+        return None
+
+    def resources(self) -> PbxResources | None:
         return None
 
     def now(self) -> datetime | None:

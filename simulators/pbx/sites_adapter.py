@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from time import monotonic, sleep
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from harness.errors import HarnessMisuse, Inconclusive
-from simulators.pbx.adapter import PbxChannel, QueueState, RunningPbx
+from simulators.pbx.adapter import PbxChannel, PbxResources, QueueState, RunningPbx
 from simulators.pbx.asterisk.adapter import CLOCK_MOVED_S, AsteriskPbx
 from simulators.pbx.clock import ClockFile
 from simulators.pbx.instance import Layout
@@ -19,6 +20,8 @@ from simulators.pbx.kamailio.server import SbcServer
 from simulators.pbx.server import POLL_S, Server
 from simulators.pbx.site_target import local_time
 from simulators.pbx.started import servers_of
+
+NumberT = TypeVar("NumberT", int, float)
 
 SBC = "sbc"
 """The SBC's name among the PBX's programs; sites have their own names."""
@@ -58,6 +61,18 @@ class SitesPbx:
             if site.queue == name:
                 return self._sites[site.name].queue(name)
         raise Inconclusive(f"no site has the queue {name!r}")
+
+    def resources(self) -> PbxResources | None:
+        """What the sites that are up use together; the SBC's own is not seen."""
+        up = [site.resources() for name, site in self._sites.items() if not self._is_down(name)]
+        found = [each for each in up if each is not None]
+        return PbxResources(
+            channels=_sum(each.channels for each in found),
+            waiting=_sum(each.waiting for each in found),
+            cpu=_sum(each.cpu for each in found),
+            memory_bytes=_sum(each.memory_bytes for each in found),
+            descriptors=_sum(each.descriptors for each in found),
+        )
 
     def now(self) -> datetime | None:
         """The clock by which the SBC looks at the sites' hours, in the time zone of ``[pbx]``."""
@@ -186,3 +201,13 @@ class SitesPbx:
 
 def _by_age(paths: Iterable[Path]) -> list[Path]:
     return sorted(paths, key=lambda path: (path.stat().st_mtime, path.name))
+
+
+def _sum(values: Iterable[NumberT | None]) -> NumberT | None:
+    """None when one of them is not known."""
+    total: NumberT | None = None
+    for value in values:
+        if value is None:
+            return None
+        total = value if total is None else total + value
+    return total

@@ -68,14 +68,14 @@ class CallFacts:
 class Surroundings:
     """What a call gets from its trunk.
 
-    ``emit`` takes its events; ``started`` is called with its Call-IDs before the first message, ``finished`` once
-    after the last event. ``at`` says when the message that is being handled came (CLOCK_MONOTONIC, s).
+    ``emit`` takes its events; ``started`` is called with its Call-IDs before the first message, ``finished`` with the
+    last event, before that is emitted. ``at`` says when the message that is being handled came (CLOCK_MONOTONIC, s).
     """
 
     profile: Profile
     emit: Callable[[Event], None]
     started: Callable[[Call, Mapping[Leg, str]], None]
-    finished: Callable[[Call], None]
+    finished: Callable[[Call, CallFinished], None]
     at: Callable[[], float]
     later: Callable[[float, Callable[[], None]], asyncio.TimerHandle]
 
@@ -147,7 +147,7 @@ class Call(ABC):
         for event in self._state.observe(leg, signal, side=side, at=at, code=code, reason=reason):
             if isinstance(event, CallFinished):
                 self._clear_timers()
-                self._finished(self)
+                self._finished(self, event)
             else:
                 self._report.leg_changed(event)
             self._emit(event)

@@ -9,7 +9,9 @@ from typing import Any
 
 from harness.call_policy import CallAsked, CallEndOrdered, CallMoved, CallOrdered
 from harness.messages import Event
+from harness.sip.message import SipMessage
 from simulators.trunk.business_calls import BusinessCalls
+from simulators.trunk.call_times import CallTimes
 from simulators.trunk.customers import Customers
 from simulators.trunk.digest import Challenger
 from simulators.trunk.dress import supported_tags
@@ -53,6 +55,7 @@ class TrunkCore:
         self._clock = SippyClock(self._loop)
         self.customers = Customers()
         self._relays = Relays(config.address, emit)
+        self._times = CallTimes()
         self._waiting: set[Entrance] = set()
         self._message_at = 0.0
 
@@ -74,6 +77,7 @@ class TrunkCore:
             _InClock(platform or OpenDoor(), self._clock),
             customers=self.customers,
             relays=self._relays,
+            times=self._times,
             clockwork=Clockwork(at=self._at, later=self._later),
             emit=self._emit,
         )
@@ -128,6 +132,9 @@ class TrunkCore:
             self._clock.enter(self._sides[leg].receive, text, source, transport)
         finally:
             self._message_at = 0.0
+
+    def seen(self, message: SipMessage, at: float, *, sent: bool) -> None:
+        self._times.seen(message, at, sent=sent)
 
     def unreachable(self, leg: Leg, destination: Address, why: str) -> None:
         self._clock.enter(self._sides[leg].unreachable, destination, why)

@@ -31,8 +31,9 @@ from harness.trace import SipTraceEntry, SipTraceWriter, decode_octets
 from simulators.trunk.conduct import Conduct
 from simulators.trunk.dress import change_sdp, dress, dress_for_customer
 from simulators.trunk.header_rules import HeaderRule, RuleDirection, apply_rules
+from simulators.trunk.kept_trace import HeldMessage, KeptTrace
 from simulators.trunk.profile import Profile
-from simulators.trunk.protocol import BrokenRule, Leg
+from simulators.trunk.protocol import BrokenRule, Leg, TracedCalls
 from simulators.trunk.proxies import Passage, Proxies
 from simulators.trunk.reasons import reason_of
 from simulators.trunk.sdp import without_ear
@@ -78,6 +79,9 @@ class Core(Protocol):
     def receive(self, leg: Leg, text: str, source: Address, transport: str, at: float) -> None:
         """A message as text for sippy. Raises UnparsableError."""
 
+    def seen(self, message: SipMessage, at: float, *, sent: bool) -> None:
+        """A message of the PBX's side, which came or was sent at this time (CLOCK_MONOTONIC, s)."""
+
     def unreachable(self, leg: Leg, destination: Address, why: str) -> None:
         """Nothing that is sent to ``destination`` arrives."""
 
@@ -101,21 +105,32 @@ class Core(Protocol):
 
 
 class Trace:
-    """The trace file, fed with octets."""
+    """The trace file, fed with octets. ``kept`` decides what of them is written, None: all are."""
 
-    def __init__(self, writer: SipTraceWriter) -> None:
+    def __init__(self, writer: SipTraceWriter, traced: TracedCalls = TracedCalls.ALL) -> None:
         self._writer = writer
+        self.kept = KeptTrace(self._write) if traced == TracedCalls.KEPT else None
 
     def record(self, octets: bytes, source: Address, destination: Address, transport: str, at: float) -> None:
         """``at`` is CLOCK_MONOTONIC in s, taken at the socket."""
+        take = self._write if self.kept is None else self.kept.record
+        take(HeldMessage(octets, source, destination, transport, at))
+
+    def close(self) -> None:
+        if self.kept is not None:
+            self.kept.close()
+        self._writer.close()
+
+    def _write(self, message: HeldMessage) -> None:
+        source, destination = message.source, message.destination
         self._writer.write(
             SipTraceEntry(
-                at=at,
-                wall=time.time() - (time.monotonic() - at),
+                at=message.at,
+                wall=time.time() - (time.monotonic() - message.at),
                 source=f"{source[0]}:{source[1]}",
                 destination=f"{destination[0]}:{destination[1]}",
-                transport=transport,
-                raw=decode_octets(octets),
+                transport=message.transport,
+                raw=decode_octets(message.octets),
             )
         )
 
@@ -179,6 +194,7 @@ class EdgeSide:
             message = parse(octets)
             check_headers(message)
             if self._leg is Leg.PBX:
+                self._core.seen(message, at, sent=False)
                 self._conduct.received(message, at)
                 passage = self._proxies.receive(message)
                 if not passage.goes_on:
@@ -291,6 +307,8 @@ class EdgeSide:
             return
         for _ in range(1 + repeated):
             self._transmit(wire, message.to_bytes(), destination, connection)
+        if self._leg is Leg.PBX:
+            self._core.seen(message, time.monotonic(), sent=True)
 
     def _way(self, message: SipMessage) -> tuple[Wire, object | None]:
         if not message.is_request:
@@ -345,13 +363,12 @@ class EdgeSide:
 class Edge:
     """Both sides. Must be made and used on the loop's thread."""
 
-    def __init__(self, profile: Profile, trace: SipTraceWriter, core: Core) -> None:
-        self._trace = trace
+    def __init__(self, profile: Profile, trace: Trace, core: Core) -> None:
+        self.trace = trace
         self._profile = profile
         self._core = core
-        shared = Trace(trace)
-        self.customer = EdgeSide(Leg.CUSTOMER, profile, shared, core)
-        self.pbx = EdgeSide(Leg.PBX, profile, shared, core)
+        self.customer = EdgeSide(Leg.CUSTOMER, profile, trace, core)
+        self.pbx = EdgeSide(Leg.PBX, profile, trace, core)
         self._added: tuple[HeaderRule, ...] = ()
         self._tls: TlsSettings | None = None
 
@@ -410,7 +427,7 @@ class Edge:
     async def close(self) -> None:
         await self.customer.close()
         await self.pbx.close()
-        self._trace.close()
+        self.trace.close()
 
 
 def _remember(table: OrderedDict[KeyT, ValueT], key: KeyT, value: ValueT) -> None:

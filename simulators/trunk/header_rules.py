@@ -6,6 +6,7 @@ import re
 import string
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -152,7 +153,12 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     """
     if "{" not in template:
         return template
-    return template.format_map({name: without_controls(values.get(name, "")) for name in PLACEHOLDERS})
+    return template.format_map({name: without_controls(values.get(name, "")) for name in _placeholders_in(template)})
+
+
+@lru_cache(maxsize=1024)
+def _placeholders_in(template: str) -> tuple[str, ...]:
+    return tuple(name for name in PLACEHOLDERS if f"{{{name}" in template)
 
 
 def without_controls(text: str) -> str:

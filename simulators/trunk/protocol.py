@@ -88,6 +88,14 @@ class HeldBack(MediaRule):
     (Meta's SIP page)."""
 
 
+class TracedCalls(StrEnum):
+    """Whose messages get into the trace."""
+
+    ALL = "all"
+    KEPT = "kept"
+    """Of calls that failed, and of those that KeepTrace names; the first 200 of them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrunkConfig:
     """What a trunk process needs to start.
@@ -120,6 +128,9 @@ class TrunkConfig:
     tls_key: str = ""
     policy_socket: str = ""
     """Unix-domain socket of WhatsApp's platform (``harness.call_policy``); empty: every call is let through."""
+    trace_calls: TracedCalls = TracedCalls.ALL
+    tells_legs: bool = True
+    """Whether LegChanged are emitted: they are most of what is told of a call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +233,14 @@ class CountMedia(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeepTrace(Command):
+    """Write the messages of a call to the trace, where that is not done anyway (``TracedCalls.KEPT``). Reply: whether
+    they are there: not those of a call that ended more than 5 s ago, nor when so many are kept already."""
+
+    call: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCalls(Command):
     """Reply: tuple of the names of the calls that have a leg which has not ended."""
 
@@ -265,6 +284,38 @@ class CallFinished(Event):
     code: int
     reason: str
     connected_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallTimed(Event):
+    """What passed between the trunk and the PBX in a call, and when: comes just before its CallFinished.
+
+    Times are taken at the socket (CLOCK_MONOTONIC, s); None: it did not happen. Of the first INVITE and its repetitions
+    with credentials they make one story: ``invite_at`` is the first one's, ``challenges`` how many 401 and 407 there
+    were in between. ``pbx_call_id`` is empty, and all else with it, when the PBX never had a part in the call.
+    """
+
+    call: str
+    pbx_call_id: str
+    direction: Direction
+    invite_at: float | None = None
+    """The first INVITE was sent, or, of a call that the PBX makes, came."""
+    first_response_at: float | None = None
+    """The first response to it, 100 included."""
+    provisional_at: float | None = None
+    """The first one from 101 to 199."""
+    final_at: float | None = None
+    code: int = 0
+    """Final response to the INVITE; 0: none came."""
+    reason: str = ""
+    challenges: int = 0
+    invites_repeated: int = 0
+    """How often the same INVITE was on the wire again (RFC 3261 section 17.1.1.2)."""
+    bye_at: float | None = None
+    bye_from: Leg | None = None
+    """``pbx``: the PBX sent the first BYE. ``customer``: it got it."""
+    bye_answered_at: float | None = None
+    bye_code: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

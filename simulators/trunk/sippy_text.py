@@ -8,6 +8,9 @@ message pass through it with every octet intact.
 from __future__ import annotations
 
 import sippy.SipAddress
+import sippy.SipConf
+import sippy.SipURL
+import sippy.SipVia
 
 from harness.sip.message import SipMessage
 
@@ -55,9 +58,16 @@ def _needs_quotes(name: str, token_characters: dict[int, int]) -> bool:
     return not (name.isascii() and name.translate(token_characters).isalnum())
 
 
+def _only_my(value: object) -> tuple[str, ...]:
+    """All that sippy looks for in ``dir(value)``, 70 times a call: whether it is a placeholder of its own."""
+    return ("my",) if hasattr(value, "my") else ()
+
+
 def install() -> None:
-    """Have sippy quote display names as RFC 3261 wants. Safe to call twice."""
+    """Have sippy quote display names as RFC 3261 wants, and take its shortest way. Safe to call twice."""
     sippy.SipAddress.needquotes = _needs_quotes
+    for module in (sippy.SipURL, sippy.SipVia, sippy.SipConf):
+        module.dir = _only_my
 
 
 def quotable(display_name: str) -> str:

@@ -15,13 +15,14 @@ from harness.call_policy import CallDecided, Direction
 from harness.messages import Event
 from simulators.trunk.call import Call, CallFacts, OutgoingLeg, Surroundings, contact_of
 from simulators.trunk.call_report import CallReport
+from simulators.trunk.call_times import CallTimes
 from simulators.trunk.customers import Customer, Customers
 from simulators.trunk.header_rules import fill
 from simulators.trunk.leg import LegListener, LegPolicy, LegUserAgent
 from simulators.trunk.numbers import formatted
 from simulators.trunk.policy import Platform
 from simulators.trunk.profile import Profile
-from simulators.trunk.protocol import Leg, TrunkConfig
+from simulators.trunk.protocol import CallFinished, Leg, TrunkConfig
 from simulators.trunk.reasons import KNOWN_METHODS
 from simulators.trunk.relay import Relays
 from simulators.trunk.sdp import SdpPolicy, shape_offer
@@ -64,6 +65,7 @@ class Switchboard:
         *,
         customers: Customers,
         relays: Relays,
+        times: CallTimes,
         clockwork: Clockwork,
         emit: Callable[[Event], None],
     ) -> None:
@@ -73,10 +75,12 @@ class Switchboard:
         self.platform = platform
         self.customers = customers
         self._relays = relays
+        self._times = times
         self.emit = emit
         self.at = clockwork.at
         self.later = clockwork.later
         self.calls: dict[str, Call] = {}
+        self._pbx_call_ids: dict[str, str] = {}
         self._config = config
         self._count = 0
         self._values: OrderedDict[str, dict[str, str]] = OrderedDict()
@@ -115,17 +119,22 @@ class Switchboard:
         )
 
     def _started(self, call: Call, call_ids: Mapping[Leg, str]) -> None:
+        self._pbx_call_ids[call.facts.name] = call_ids[Leg.PBX]
         customer = self.customers.find(call.facts.customer)
         if customer is not None and customer.media_rules is not None:
             self._relays.open(call.facts.name, call_ids, customer.media_rules)
 
     def drop(self, call: str) -> None:
         """A call is over, or never came to be; what it held is free again."""
+        self._pbx_call_ids.pop(call, None)
         self.calls.pop(call, None)
         self._relays.finished(call)
 
-    def _finished(self, call: Call) -> None:
-        self.drop(call.facts.name)
+    def _finished(self, call: Call, finished: CallFinished) -> None:
+        facts = call.facts
+        pbx_call_id = self._pbx_call_ids.pop(facts.name, "")
+        self.drop(facts.name)
+        self.emit(self._times.of_call(facts.name, facts.direction, pbx_call_id, finished.at))
 
     def report(self, call: str, direction: Direction, business: str, user: str) -> CallReport:
         return CallReport(call, direction, business, user, self.platform.moved)

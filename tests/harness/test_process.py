@@ -48,6 +48,35 @@ def test_a_refused_command_is_one_line(simulator: Simulator) -> None:
         simulator.call(Echo(text="refuse"))
 
 
+def test_commands_need_not_be_waited_for(simulator: Simulator) -> None:
+    promised = [simulator.send(Echo(text=text)) for text in ("one", "two", "refuse")]
+    assert [future.result(5) for future in promised[:2]] == ["one", "two"]
+    with pytest.raises(SimulatorRefused, match="the echo: no such phone"):
+        promised[2].result(5)
+    assert simulator.call(Echo(text="three")) == "three"
+
+
+def test_what_was_promised_by_one_that_dies_fails(simulator: Simulator) -> None:
+    with pytest.raises(SimulatorDied, match="died by signal 9"):
+        simulator.send(Die()).result(5)
+    with pytest.raises(SimulatorDied):
+        simulator.send(Echo(text="late")).result(5)
+
+
+def test_events_may_be_for_listeners_alone(tmp_path: Path) -> None:
+    simulator = Simulator("the echo", ENTRY, "", log=tmp_path / "log", keep_events=False)
+    try:
+        simulator.ready()
+        heard: list[object] = []
+        simulator.listen(heard.append)
+        simulator.call(Echo(text="first"))
+        simulator.call(Echo(text="second"))
+        assert [event.text for event in heard if isinstance(event, Heard)][:1] == ["first"]
+        assert [type(event).__name__ for event in simulator.events()] == ["Ready"]
+    finally:
+        simulator.stop()
+
+
 def test_a_killed_simulator_is_told_at_once_and_never_a_hang(simulator: Simulator) -> None:
     with pytest.raises(SimulatorDied, match="died by signal 9"):
         simulator.call(Die(), timeout_s=30)

@@ -10,6 +10,8 @@ from pydantic import SecretStr
 
 from harness.errors import HarnessMisuse
 from harness.hours import parse_hours
+from harness.load.profile import CriteriaSection
+from harness.load.records import Cause
 from harness.target import EscalationSection, IvrSection, LanguagesSection, Target, load_target
 from simulators.pbx.asterisk.configuration import render
 from simulators.pbx.asterisk.facts import Facts, facts_of
@@ -185,6 +187,22 @@ def test_a_twin_changes_the_configuration_or_does_not_start(twin, target: Target
     assert (healthy != broken) is (twin.starts and twin.certificate is PbxCertificate.GOOD)
     re.compile(twin.reason)
     assert twin.description and twin.breaks
+
+
+@pytest.mark.parametrize("twin", [t for t in list_twins() if t.load], ids=lambda twin: twin.name)
+def test_what_only_many_calls_show_is_named_by_a_cause_or_a_criterion(twin):
+    target = load_target(twin.target)
+    assert target.load_allowed
+    assert render(facts(target)) != render(facts(target), twin)
+    assert set(twin.caught_by) <= {*Cause, *CriteriaSection.model_fields}
+    re.compile(twin.reason)
+
+
+def test_a_pbx_for_many_calls_has_ports_for_them_and_logs_little(target: Target):
+    plain, load = render(facts(target)), render(facts(load_target("reference-load")))
+    assert "verbose(3)" in plain["logger.conf"] and "verbose" not in load["logger.conf"]
+    assert "rtpend = 19999" in plain["rtp.conf"] and "rtpend = 22799" in load["rtp.conf"]
+    assert "maxfiles" not in plain["asterisk.conf"] and "maxfiles = 33792" in load["asterisk.conf"]
 
 
 def test_a_trunk_over_tls_with_srtp(target: Target):

@@ -142,6 +142,10 @@ def test_a_call_to_a_number_is_answered(pbx, form: str):
     assert f"c=IN IP4 {target.pbx.host}" in body
     adapter = adapter_for(pbx.running)
     assert eventually(lambda: not adapter.channels())
+    used = adapter.resources()
+    assert (used.channels, used.waiting) == (0, 0)
+    if pbx.running.provider != "docker":
+        assert used.memory_bytes > 10_000_000 and used.descriptors > 10
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bootstrap import rootfs
 from harness.target import Target
-from trunkproof.doctor import machine, network, phones, providers, recordings
+from trunkproof.doctor import load, machine, network, phones, providers, recordings
 from trunkproof.doctor.check import Check
 
 _MARKS = {True: ("ok", "green"), None: ("warn", "yellow"), False: ("FAIL", "bold red")}
@@ -48,6 +48,8 @@ def doctor(target: Target | None = None, *, bindings: Iterable[network.Binding] 
             advice = "another run may have them: the reference PBX then moves to the next free 127.0.n.x"
             free = replace(free, ok=None, advice=advice)
         checks.append(free)
+    possible = load.load_possible(target) if target is not None else None
+    checks += [possible] if possible is not None else []
     if external and target is not None:
         checks.append(network.answers_sip(target))
         stored = recordings.recordings_reachable(target)

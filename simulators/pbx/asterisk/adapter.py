@@ -10,10 +10,11 @@ from pathlib import Path, PurePosixPath
 from time import monotonic, sleep
 
 from harness.errors import HarnessMisuse, Inconclusive
-from simulators.pbx.adapter import PbxChannel, QueueState, RunningPbx
+from simulators.pbx.adapter import PbxChannel, PbxResources, QueueState, RunningPbx
 from simulators.pbx.asterisk.ami import Manager, ManagerError, Message
 from simulators.pbx.clock import ClockFile
 from simulators.pbx.instance import Layout
+from simulators.pbx.process_use import ProcessUse, Use
 
 CLOCK_MOVED_S = 2.0
 """Within this a moved clock must be seen, and so far it may have gone on by then, in s."""
@@ -24,6 +25,7 @@ _CHANNEL = re.compile(r"^[^/]+/(?P<peer>.+)-[0-9a-f]+(?:;[12])?$")
 _DEVICE_NOT_IN_USE = "1"
 _EXTENSION_IDLE = "0"
 _NO_EXTENSION = "-1"
+_ON_THIS_MACHINE = ("rootfs", "local")
 _AGENTS_CONTEXT = "from-agents"
 _AGENT_RINGS_S = 30
 
@@ -36,6 +38,9 @@ class AsteriskPbx:
         self._manager = Manager(running.control_url, running.control_user, running.control_password)
         spool = Layout(PurePosixPath(running.directory))
         self._voicemail = Path(spool.voicemail)
+        # In a container Asterisk knows itself by another number.
+        self._pid_file = Path(spool.run) / "asterisk.pid" if running.provider in _ON_THIS_MACHINE else None
+        self._process: ProcessUse | None = None
         self._own = running.own
         self._clock = ClockFile(Path(spool.clock))
         self._offset_s = self._clock.offset_s()
@@ -60,6 +65,20 @@ class AsteriskPbx:
             available_agents=tuple(
                 m["Name"] for m in members if m["Status"] == _DEVICE_NOT_IN_USE and m["Paused"] != "1"
             ),
+        )
+
+    def resources(self) -> PbxResources | None:
+        """Counted by Asterisk itself, which lists nothing for it; the rest from ``/proc`` where it runs on this
+        machine outside of a container. Raises Inconclusive."""
+        status = self._manager.action("CoreStatus")[0]
+        queues = self._events("QueueSummary", "QueueSummary")
+        use = self._use()
+        return PbxResources(
+            channels=int(status["CoreCurrentCalls"] or 0),
+            waiting=sum(int(queue["Callers"] or 0) for queue in queues),
+            cpu=use.cpu if use else None,
+            memory_bytes=use.memory_bytes if use else None,
+            descriptors=use.descriptors if use else None,
         )
 
     def now(self) -> datetime | None:
@@ -160,6 +179,12 @@ class AsteriskPbx:
     def close(self) -> None:
         """Close the connection to the manager interface."""
         self._manager.close()
+
+    def _use(self) -> Use | None:
+        if self._process is None and self._pid_file is not None:
+            with suppress(OSError, ValueError):
+                self._process = ProcessUse(int(self._pid_file.read_text()))
+        return self._process.look() if self._process else None
 
     def _events(self, action: str, event: str) -> list[Message]:
         return [message for message in self._manager.action(action) if message["Event"] == event]

@@ -23,6 +23,12 @@ from simulators.pbx.sip_ports import SIP_PORT, TlsFacts, sip_port, tls_facts, us
 RING_S = 1
 """How long a caller hears it ring before the PBX answers: time enough to give up before."""
 
+RTP_START = 10000
+RTP_PORTS = 10000
+"""As many as there are for the scenarios."""
+RTP_PORTS_PER_CALL = 8
+"""RTP and RTCP of two legs, and as many again, so that free ones are soon found."""
+
 HTTP_PORT = 8088
 AMI_PORT = 5038
 
@@ -154,6 +160,10 @@ class Facts:
     """The one that its interface has."""
     tls: TlsFacts | None = None
     auth_type: str = "userpass"
+    load_calls: int = 0
+    """How many calls at once it is set up for when there will be many, and then it logs little. 0: there will not."""
+    rtp_end: int = RTP_START + RTP_PORTS - 1
+    """The last RTP port; the first is RTP_START."""
 
     @property
     def transport_parameter(self) -> str:
@@ -236,6 +246,8 @@ def facts_of(
         voicemail_pin=voicemail_pin,
         opus_modules=opus_modules,
         max_calls=max_calls,
+        load_calls=target.load.calls_at_once,
+        rtp_end=RTP_START + max(RTP_PORTS, RTP_PORTS_PER_CALL * target.load.calls_at_once) - 1,
     )
 
 

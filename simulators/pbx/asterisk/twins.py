@@ -18,6 +18,19 @@ TWINS = Path(__file__).parent / "overlays"
 _FILE = "twin.toml"
 
 
+class LoadTrial(BaseModel):
+    """``[load]`` of ``twin.toml``: a load run in which the fault shows. Calls of the flow ``inbound`` begin evenly, at
+    ``rate`` (calls/s) for ``seconds``, and the parties talk for ``holding_s``. ``mos_p5`` is demanded, and that no
+    channel is left."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rate: Annotated[float, Field(gt=0)]
+    seconds: Annotated[float, Field(gt=0)]
+    holding_s: Annotated[float, Field(gt=0)]
+    mos_p5: Annotated[float, Field(ge=1, le=4.5)] = 4.0
+
+
 class _TwinFile(BaseModel):
     """``twin.toml``."""
 
@@ -32,6 +45,7 @@ class _TwinFile(BaseModel):
     profile: str = ""
     certificate: PbxCertificate = PbxCertificate.GOOD
     verdict: Literal[Verdict.FAIL, Verdict.INCONCLUSIVE] = Verdict.FAIL
+    load: LoadTrial | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,10 @@ class Twin:
     set-up of ours is no proven failure. ``starts`` is false for a PBX that does not run at all. ``target`` is
     the built-in target that it is a twin of, ``profile`` the trunk's profile that it is run with (empty: the target's),
     ``certificate`` what it shows over TLS.
+
+    With ``load`` nothing is wrong with one call, only with many: no scenario but a load run catches it. Then
+    ``caught_by`` are causes of its failed calls (``harness.load.records.Cause``) or criteria of its profile, and
+    ``reason`` is found in what is said of them.
     """
 
     name: str
@@ -57,6 +75,7 @@ class Twin:
     certificate: PbxCertificate
     verdict: Verdict
     directory: Path
+    load: LoadTrial | None = None
 
     @property
     def exit_code(self) -> int:
@@ -95,4 +114,5 @@ def _load(directory: Path) -> Twin:
         certificate=file.certificate,
         verdict=file.verdict,
         directory=directory,
+        load=file.load,
     )
