@@ -1,4 +1,4 @@
-"""Brings everything into place, in parallel: virtual environment, pjsua2, root with Asterisk."""
+"""Brings everything into place, in parallel: virtual environment, pjsua2, media engine, root with Asterisk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from bootstrap import apt, cache, pjsua2_build, pjsua2_choice, rootfs, second_opinion
+from bootstrap import apt, cache, light_media, light_media_recipe, pjsua2_build, pjsua2_choice, rootfs, second_opinion
 from bootstrap.command import Commands
 from bootstrap.errors import BootstrapError, StoppedError
 from bootstrap.progress import Progress
@@ -124,6 +124,7 @@ def _install_pjsua2(
         _check_pjsua2(venv, commands, say, log)
     # Now, because pjsua2 may have brought the compiler.
     _install_pesq(venv, commands, progress)
+    _install_light_media(venv, commands, progress)
     venv.stamp(venv.key(extras, key))
     progress.finish("pjsua2", "ready, with Opus" if choice.build else f"ready, but {pjsua2_choice.LOSS}")
 
@@ -147,6 +148,25 @@ def _install_pesq(venv: Venv, commands: Commands, progress: Progress) -> None:
         progress.finish("pesq", f"left out: {error}; checks of PESQ are not run (see {log})")
         return
     progress.finish("pesq", "ready")
+
+
+def _install_light_media(venv: Venv, commands: Commands, progress: Progress) -> None:
+    """What sends and receives the sound of load runs. Nothing else needs it, so that it cannot be built stops nothing;
+    whoever wants it then is told what is missing."""
+    say = progress.part("light media")
+    log = cache.log_file("light-media")
+    try:
+        wheel = str(light_media.ensure(venv, say, commands))
+        venv.pip(["install", "--force-reinstall", "--no-deps", wheel], commands, log, "installing the media engine")
+        if not venv.runs(f"import {light_media_recipe.MODULE}", commands, log):
+            # A cache that came from elsewhere may lack the shared libraries.
+            apt.install(light_media.packages(), commands, say, log)
+    except StoppedError:
+        raise
+    except BootstrapError as error:
+        progress.finish("light media", f"left out: {error}; there are no load runs")
+        return
+    progress.finish("light media", "ready")
 
 
 def _check_pjsua2(venv: Venv, commands: Commands, say: Callable[[str], None], log: Path) -> None:

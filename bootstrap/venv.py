@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
-from bootstrap import apt
+from bootstrap import apt, light_media_recipe
 from bootstrap.command import Commands
 from bootstrap.errors import BootstrapError
 
@@ -40,6 +40,7 @@ class Venv:
             extras,
             pjsua2,
             WHERE_POSSIBLE,
+            light_media_recipe.source_hash(),
             sys.version,
             str(self.path),
         ]

@@ -8,9 +8,10 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessMisuse, Inconclusive, NotRun
+from harness.errors import Inconclusive, NotRun
 from harness.target import Purpose
 from scenarios.business_api import ApiRefused, BusinessApi, CallOffer, CpaasApi, GraphApi
+from scenarios.payload import fill
 from simulators.whatsapp.refusals import ANSWERS, Refusal
 
 if TYPE_CHECKING:
@@ -70,13 +71,7 @@ class Business:
         escalation = self._scene.testbed.target.escalation
         template = escalation.agent_payload if agent else escalation.queue_payload
         queue = self._scene.line.queue.name
-        try:
-            return template.format(agent=agent.extension if agent else "", queue=queue, case=self.case)
-        except (LookupError, ValueError) as wrong:
-            raise HarnessMisuse(
-                f"[escalation]: the payload {template!r} cannot be filled in: {wrong}",
-                suggestion="it may name {agent}, {queue} and {case}",
-            ) from None
+        return fill(template, agent=agent.extension if agent else "", queue=queue, case=self.case)
 
     def calls(self, customer: Customer) -> None:
         """Tell the platform to call the customer and bring the call to the PBX.

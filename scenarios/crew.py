@@ -11,14 +11,13 @@ from harness.lag import LagWatch, Stalled
 from harness.process import Simulator
 from harness.trace import SipTraceEntry
 from scenarios.capacity import Capacity
+from scenarios.recipes import LOOPBACK
 from scenarios.starting import Simulators
 from simulators.backend.protocol import BackendConfig, WhereWebhooks
 from simulators.phones.customers import CustomerBook
 from simulators.phones.protocol import Codecs, Limits, PhoneLimits, PhonesConfig
 from simulators.phones.sip_log import SipLogReader
 
-LOOPBACK = "127.0.0.1"
-"""Where the platform's and the backend's HTTP servers are: their ports are ephemeral."""
 LATE_S = 1.0
 """What is awaited has deadlines of seconds: being kept from running for less than this does not matter."""
 SHORTFALL_NAME = "shortfall.txt"

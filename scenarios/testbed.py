@@ -17,7 +17,8 @@ from harness.leases import Lease, LeaseBook
 from harness.process import Simulator
 from harness.trace import SipTraceEntry
 from scenarios.capacity import Capacity
-from scenarios.crew import LOOPBACK, Crew
+from scenarios.crew import Crew
+from scenarios.recipes import platform_config, trunk_config
 from scenarios.starting import Simulators, await_ready
 from scenarios.system import RunSettings, System
 from simulators.pbx.adapter import PbxAdapter
@@ -202,37 +203,19 @@ class Testbed:
         return self._sockets / "policy"
 
     def _platform_recipe(self) -> tuple[str, PlatformConfig]:
-        platform, trunk = self.target.platform, self.target.trunk
-        return "simulators.whatsapp.process:run", PlatformConfig(
+        return "simulators.whatsapp.process:run", platform_config(
+            self.target,
             name=f"platform {self.worker}",
-            address=LOOPBACK,
             policy_socket=str(self._policy_socket),
             access_token=self.access_token,
             app_secret=self.crew.app_secret,
-            sip_password=trunk.digest_password.get_secret_value(),
-            sip_hostname=self.target.pbx.hostname or self.target.pbx.host,
-            rules=str(platform.rules or ""),
-            availability=str(platform.availability or ""),
         )
 
     def _trunk_recipe(self) -> tuple[str, TrunkConfig]:
-        pbx, trunk = self.target.pbx, self.target.trunk
-        return "simulators.trunk.process:run", TrunkConfig(
+        return "simulators.trunk.process:run", trunk_config(
+            self.system,
             name=f"trunk {self.worker}",
             address=self.trunk_address,
-            customer_port=0,
-            pbx_side_port=trunk.port,
-            pbx_host=pbx.host,
-            pbx_port=pbx.port,
-            pbx_transport=pbx.transport,
-            profile=self.system.profile,
-            trace=str(self.trunk_trace),
-            business_hostname=pbx.hostname,
-            trunk_hostname=trunk.hostname,
-            tls_ca=str(trunk.ca or ""),
-            tls_certificate=str(trunk.certificate or ""),
-            tls_key=str(trunk.key or ""),
-            digest_username=trunk.digest_username,
-            digest_password=trunk.digest_password.get_secret_value(),
+            trace=self.trunk_trace,
             policy_socket=str(self._policy_socket),
         )

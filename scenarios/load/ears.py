@@ -1,0 +1,66 @@
+"""What a party of a call received, from the counts of its stream: figures, and whom else it heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from harness.load.records import EarFigures, Party
+from scenarios.load.facts import Foreign
+from simulators.light_phones.media.facts import StampCount, StreamReport
+
+
+@dataclass(frozen=True, slots=True)
+class HeardAtEar:
+    """Figures of one ear, and packets of other calls there."""
+
+    figures: EarFigures
+    foreign: tuple[Foreign, ...] = ()
+
+
+def heard_at(
+    ear: Party,
+    call: int,
+    report: StreamReport,
+    *,
+    opened_at: float,
+    talk_began_at: float | None,
+    over_at: Callable[[int], float | None],
+    mos: Callable[[EarFigures], float | None],
+) -> HeardAtEar:
+    """What ``ear`` of a call received. ``over_at`` tells when another call ended, None: it has not, as far as we
+    know. Its own voice that comes back to it counts as unstamped sound."""
+    other = Party.AGENT if ear is Party.CUSTOMER else Party.CUSTOMER
+    own = next((stamp for stamp in report.stamps if stamp.call == call and stamp.party is other), None)
+    strangers = [stamp for stamp in report.stamps if stamp.call != call]
+    echo = sum(stamp.packets for stamp in report.stamps if stamp.call == call and stamp.party is ear)
+    figures = EarFigures(
+        received=report.received,
+        lost=report.lost,
+        late=report.late,
+        duplicated=report.duplicated,
+        reordered=report.reordered,
+        longest_burst=report.longest_burst,
+        jitter_ms=report.jitter_ms,
+        delay_ms=own.delay_mean_ms if own else None,
+        own=own.packets if own else 0,
+        foreign=sum(stamp.packets for stamp in strangers),
+        unstamped=report.unstamped + echo,
+        first_own_s=max(own.first_at - talk_began_at, 0.0) if own and talk_began_at is not None else None,
+    )
+    if figures.own:
+        figures = replace(figures, mos=mos(figures))
+    return HeardAtEar(figures, tuple(_foreign(ear, stamp, opened_at, over_at) for stamp in strangers))
+
+
+def _foreign(ear: Party, stamp: StampCount, opened_at: float, over_at: Callable[[int], float | None]) -> Foreign:
+    return Foreign(
+        ear=ear,
+        call=stamp.call,
+        party=stamp.party,
+        packets=stamp.packets,
+        first_at=stamp.first_at,
+        last_at=stamp.last_at,
+        opened_at=opened_at,
+        over_at=over_at(stamp.call),
+    )
