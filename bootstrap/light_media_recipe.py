@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bootstrap import cache, pjsua2_recipe
+from bootstrap import cache
 
 MODULE = "_light_media"
 """What Python imports."""
 DISTRIBUTION = "trunkproof-light-media"
 SOURCES = Path(__file__).parent.parent / "simulators/light_phones/media"
-NEEDS = ("gcc", "libopus-dev", "libsrtp2-dev")
+NEEDS = ("gcc", "libopus-dev", "libssl-dev")
 """Debian packages, beside Python's headers."""
 
 FLAGS = ("-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-fPIC", "-fvisibility=hidden", "-D_GNU_SOURCE")
-LIBRARIES = tuple(f"-l{pjsua2_recipe.LIBRARIES[package]}" for package in NEEDS if package in pjsua2_recipe.LIBRARIES)
+LIBRARIES = ("-lopus", "-lcrypto")
 
 
 def source_hash() -> str:

@@ -36,6 +36,7 @@ from simulators.phones.protocol import CallEnded, CallIncoming, CallProgress, Co
 from simulators.trunk.protocol import CallFinished, CallFrom, CallStarted, VaryProfile
 
 if TYPE_CHECKING:
+    from scenarios.load_run import LoadFigures
     from scenarios.recording_mos import Sentence
     from scenarios.recording_pause import RecordingPause
     from scenarios.recordings import FetchedRecording
@@ -66,6 +67,7 @@ class Scene:
         self.pause: RecordingPause | None = None
         self.sentences: list[Sentence] = []
         self.trial: Trial | None = None
+        self.load: LoadFigures | None = None
         self.facts: dict[str, object] = {}
         self._line: SupportLine | None = None
         self._front_door: FrontDoor | None = None

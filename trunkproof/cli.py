@@ -1,19 +1,16 @@
-"""The command line: ``trunkproof run | trunk | platform | conformance | doctor | steps``."""
+"""The command line: ``trunkproof run | load | capacity | trunk | platform | conformance | doctor | steps``."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
 import pytest
 import typer
-from _pytest.mark.expression import Expression
 from rich.console import Console
 from rich.table import Table
 
@@ -21,8 +18,10 @@ from harness.errors import HarnessMisuse, TrunkproofError
 from harness.target import load_target
 from simulators.pbx.asterisk.twins import list_twins
 from trunkproof import conformance_command, platform_command, trunk_command
+from trunkproof.load import command as load_command
 from trunkproof.own_network import enter_if_needed
 from trunkproof.plugin.live_run import profile_name, target_names
+from trunkproof.selection import TAKE_A_VALUE, check_selection
 
 app = typer.Typer(
     name="trunkproof",
@@ -32,18 +31,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 FEATURES = Path(__file__).resolve().parent.parent / "features"
+LOAD_FEATURES = "load_*.feature"
+"""Take long and a machine of their own: they run when they are named."""
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 USAGE_ERROR = 4
 """pytest's exit code for a command line that it does not understand."""
 
-SELECT = frozenset({"-k", "-m"})
-"""pytest's options whose value is an expression."""
-
-TAKE_A_VALUE = frozenset({"-k", "-m", "-p", "-o", "-c", "-r", "-W"})
-"""pytest's options whose value is a word of its own."""
-
-
-IDLE_PLUGINS = ("hypothesispytest", "schemathesis", "anyio")
+IDLE_PLUGINS = ("hypothesispytest", "schemathesis", "anyio", "locust")
 """Plugins of pytest that the project's own tests may bring and a run has no use for: each costs every worker a second
 of its start, as pytest's rewriting of assert statements does."""
 
@@ -61,12 +55,13 @@ def run(
     list_twins: Annotated[bool, typer.Option("--list-twins", help="List the broken twins and stop.")] = False,
     workers: Annotated[str, typer.Option("-n", help="Scenarios side by side.")] = "1",
     run_dir: Annotated[str, typer.Option(help="Directory for reports and evidence.")] = "",
+    attach: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Run calling scenarios. Further arguments are features, or pytest's own options (-k, -m, -x)."""
     if list_twins:
         _print_twins()
         return
-    _check_selection(context.args)
+    check_selection(context.args)
     profile = profile_name(profile, twin)
     targets = target_names(target or [], twin)
     enter_if_needed(targets, profile, provider)
@@ -78,6 +73,7 @@ def run(
         f"--provider={provider}",
         f"--twin={twin}",
         f"--run-dir={run_dir}",
+        f"--attach={attach}",
         "--tb=short",
         f"--rootdir={FEATURES.parent}",
         "-p", "trunkproof.plugin",
@@ -87,11 +83,13 @@ def run(
         *(["-n", str(count), "--dist=loadgroup"] if count > 1 else ["-p", "no:xdist"]),
     ]  # fmt: skip
     if not _features_named(context.args):
-        arguments.insert(0, str(FEATURES))
+        arguments[:0] = [str(FEATURES), f"--ignore-glob={FEATURES / LOAD_FEATURES}"]
     status = int(pytest.main(arguments))
     raise typer.Exit(HarnessMisuse.exit_code if status == USAGE_ERROR else status)
 
 
+app.command("load")(load_command.load)
+app.command("capacity")(load_command.capacity)
 app.command("trunk")(trunk_command.command)
 app.command("platform")(platform_command.command)
 app.command("conformance")(conformance_command.command)
@@ -128,27 +126,6 @@ def _features_named(arguments: list[str]) -> list[str]:
             raise HarnessMisuse(f"there is no feature or directory {argument}")
         named.append(argument)
     return named
-
-
-def _check_selection(arguments: list[str]) -> None:
-    """Raises HarnessMisuse for a selection that pytest would not understand: its workers would only crash of it."""
-    for option, expression in _selections(arguments):
-        try:
-            Expression.compile(expression)
-        except SyntaxError as error:
-            raise HarnessMisuse(
-                f"{option} {expression!r} is no expression: {error.msg}",
-                suggestion=f"join words by 'and', 'or', 'not': {option} '{' and '.join(expression.split())}'",
-            ) from None
-
-
-def _selections(arguments: list[str]) -> Iterator[tuple[str, str]]:
-    """Each ``-k`` and ``-m`` with its value."""
-    for option, value in zip_longest(arguments, arguments[1:], fillvalue=""):
-        if option in SELECT:
-            yield option, value
-        elif option[:2] in SELECT and not option.startswith("--"):
-            yield option[:2], option[2:].removeprefix("=")
 
 
 def _workers_possible(targets: list[str], workers: str) -> int:

@@ -16,6 +16,7 @@ STEP_MODULES = (
     "steps.customer",
     "steps.dtmf",
     "steps.ivr",
+    "steps.load",
     "steps.pbx",
     "steps.platform",
     "steps.recording",

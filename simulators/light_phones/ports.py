@@ -15,9 +15,10 @@ Address = tuple[str, int]
 class StreamSettings:
     """What was agreed on for a stream, and what stamps its packets.
 
-    ``remote_rtcp``: where the far end wants RTCP; the same as ``remote`` when both share a port (RFC 5761).
-    ``payload_type`` and ``event_payload_type`` are the far end's numbers, of the codec and of telephone-event (None:
-    it takes none). The keys are master key and salt of AES_CM_128_HMAC_SHA1_80 (RFC 4568), 30 octets; empty: plain RTP.
+    ``remote_rtcp``: where the far end wants RTCP; the same as ``remote`` when both share a port (RFC 5761), None: the
+    port after it. Addresses are IPv4. ``payload_type`` and ``event_payload_type`` are the far end's numbers, of the
+    codec and of telephone-event (None: it takes none); packets are of 20 ms. The keys are master key and salt of
+    AES_CM_128_HMAC_SHA1_80 (RFC 4568), 30 octets; empty: plain RTP.
     """
 
     remote: Address

@@ -1,5 +1,4 @@
-"""Light phones at the real Asterisk: agents register, customers call by the real trunk. Without media: what flows
-between them is the load run's own test."""
+"""Light phones at the real Asterisk: agents register, customers call by the real trunk, and each hears the other."""
 
 from __future__ import annotations
 
@@ -11,18 +10,19 @@ from time import monotonic
 
 import pytest
 
+from harness.load.records import Party
 from harness.process import Simulator
 from harness.target import Target, load_target
 from simulators.light_phones.accounts import Account
 from simulators.light_phones.exchange import LightExchange
 from simulators.light_phones.incoming import IncomingCall
+from simulators.light_phones.media.engine import MediaEngine, StampHeard
 from simulators.light_phones.outgoing import OutgoingCall
 from simulators.light_phones.sdp import Codec
 from simulators.pbx import reference
 from simulators.pbx.adapters import adapter_for
 from simulators.trunk.profile import BUILT_IN
 from simulators.trunk.protocol import TrunkConfig, WhereCustomersCall
-from tests.light_phones.exchanges import StandInEngine
 
 pytestmark = pytest.mark.live
 QUEUES = ("support-a", "support-b")
@@ -74,17 +74,23 @@ def test_twenty_agents_and_twenty_customers_at_once(centre: Centre) -> None:
     numbers = [n.number for n in target.numbers if n.purpose == "support" and n.queue in QUEUES]
     assert (len(agents), len(numbers)) == (CALLS, len(QUEUES))
     host, _, port = centre.trunk.call(WhereCustomersCall()).partition(":")
-    asyncio.run(asyncio.wait_for(play(target, agents, numbers, (host, int(port))), DEADLINE_S))
+    with MediaEngine(target.phones.addresses[0]) as engine:
+        asyncio.run(asyncio.wait_for(play(engine, target, agents, numbers, (host, int(port))), DEADLINE_S))
     adapter = adapter_for(centre.pbx.running)
     deadline = monotonic() + 5
     while adapter.channels():
         assert monotonic() < deadline, adapter.channels()
 
 
-async def play(target: Target, agents: list[str], numbers: list[str], trunk: tuple[str, int]) -> None:
-    address = target.phones.addresses[0]
-    engine = StandInEngine()
-    customers, office = LightExchange(address, engine), LightExchange(address, engine)
+def number_of(caller: str) -> int:
+    """The number of a call, in the stamps of its media."""
+    return int(caller[-2:])
+
+
+async def play(
+    engine: MediaEngine, target: Target, agents: list[str], numbers: list[str], trunk: tuple[str, int]
+) -> None:
+    customers, office = (LightExchange(engine.address, engine) for _ in range(2))
     at_work: dict[str, IncomingCall] = {}
 
     def rings(call: IncomingCall) -> None:
@@ -93,7 +99,7 @@ async def play(target: Target, agents: list[str], numbers: list[str], trunk: tup
             return
         at_work[call.to_user] = call
         call.ring()
-        call.answer(call_number=1)
+        call.answer(call_number=number_of(call.from_user), party=Party.AGENT)
 
     office.on_incoming = rings
     for exchange in (customers, office):
@@ -110,21 +116,32 @@ async def play(target: Target, agents: list[str], numbers: list[str], trunk: tup
     calls: list[OutgoingCall] = []
     for number in range(CALLS):
         uri = f"sip:{numbers[number % len(numbers)]}@{trunk[0]}:{trunk[1]}"
-        calls.append(customers.dial(f"+346001112{number:02}", uri, trunk, codecs=(Codec.OPUS,)))
+        caller = f"+346001112{number:02}"
+        codec = (Codec.OPUS, Codec.PCMA)[number % 4 == 0]
+        calls.append(customers.dial(caller, uri, trunk, codecs=(codec,), call_number=number_of(caller)))
     answered = await asyncio.gather(*(call.answered() for call in calls))
     assert answered == [True] * CALLS, [call.ending for call in calls if call.ending]
     while len(at_work) < CALLS:
         await asyncio.sleep(0.05)
     assert await asyncio.gather(*(call.answered() for call in at_work.values())) == [True] * CALLS
     assert sorted(call.from_user for call in at_work.values()) == sorted(call.own_user for call in calls)
-    assert {call.media.agreed.codec for call in (*calls, *at_work.values()) if call.media.agreed} == {Codec.OPUS}
+    heard = 0
+    while heard < 2 * CALLS:
+        heard += sum(isinstance(event, StampHeard) for event in engine.heard())
+        await asyncio.sleep(0.05)
     # Half of them are ended by each side.
     for call in [*calls[: CALLS // 2], *at_work.values()]:
         call.hang_up()
     await asyncio.gather(*(call.ended() for call in (*calls, *at_work.values())))
     assert [call.times.bye_answered_at for call in calls if call.times.bye_answered_at is None] == []
     assert await asyncio.gather(*(office.unregister(a) for a in agents)) == [200] * CALLS
-    assert engine.left() == 0
+    for call in (*calls, *at_work.values()):
+        report = call.media.report
+        other = Party.AGENT if call in calls else Party.CUSTOMER
+        assert [(stamp.call, stamp.party) for stamp in report.stamps] == [(number_of(call.from_user), other)]
+        assert (report.lost, report.stamps[0].lost, report.undecryptable, report.malformed) == (0, 0, 0, 0)
+        assert report.far is None or report.far.lost == 0
+    assert engine.health().streams == 0
     assert customers.counts.malformed == office.counts.malformed == 0
     for exchange in (customers, office):
         await exchange.close()

@@ -272,7 +272,9 @@ def boots(twin: Twin, directory: Path) -> None:
     logs = list(directory.rglob("log/messages.log"))
     assert len(logs) == (len(target.sites) or 1) * twin.starts, twin.name
     for log in logs:
-        assert complaints(log) == [], twin.name
+        # Hundreds of agents come into being at once in a PBX for load runs; Asterisk says how many wait.
+        expected = "high water mark" if twin.load else "\n"
+        assert [line for line in complaints(log) if expected not in line] == [], twin.name
 
 
 def test_every_twin_boots_without_complaint(tmp_path: Path):

@@ -9,9 +9,6 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import replace
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,25 +17,19 @@ import pytest
 import reports
 from harness.errors import HarnessMisuse, TrunkproofError
 from harness.evidence import RECORD_NAME, RunRecord, ScenarioRecord
-from harness.process import Simulator
-from harness.target import Target, find_target, load_target
+from harness.target import Target, find_target
 from harness.verdict import Blame, Verdict, of_error
 from scenarios.crew import SHORTFALL_NAME
-from scenarios.own_pbx import pstn_log, start_trap
-from scenarios.recording_server import start_recorder
+from scenarios.load.attached import read_system
 from scenarios.system import RunSettings, RunTarget, System
-from simulators.pbx import reference
-from simulators.pbx.adapter import RunningPbx
 from simulators.pbx.asterisk.twins import find_twin
-from simulators.pstn.trap import PSTN_PORT, pstn_calls
 from simulators.trunk.profile import Profile, load_profile
-from trunkproof.fitting import fitted
+from trunkproof.live_pbx import LivePbxs, prepared, said_of_pstn
 from trunkproof.plugin.progress import Progress
 from trunkproof.plugin.work_files import mask_work_files, secrets_of
 from trunkproof.plugin.workbench import NOTES_NAME
+from trunkproof.run_directory import RUN_NAME, make_directory, point_latest, run_directory
 
-OUT = "out"
-RUN_NAME = "run.json"
 REFERENCE = ("reference", "reference-sites", "reference-siprec", "reference-digest")
 """What a run is against that names no target: what comes with trunkproof."""
 PACKAGES = ("pytest", "pytest-bdd", "pytest-xdist", "sippy", "allure-pytest")
@@ -48,24 +39,30 @@ class LiveRun:
     """One run. ``directory`` exists from the start, so that even a run that cannot start leaves a report."""
 
     def __init__(
-        self, *, targets: list[str], profile: str, provider: str, twin: str, directory: Path, command: str
+        self,
+        *,
+        targets: list[str],
+        profile: str,
+        provider: str,
+        twin: str,
+        directory: Path,
+        command: str,
+        attach: str = "",
     ) -> None:
         self._target_names = targets
         self._profile_name = profile
         self._provider = provider
         self._twin = twin
         self._command = command
+        self._attach = attach
         self.run_id = directory.name
         self.directory = directory
         self.progress = Progress()
         self._started_wall = time.time()
-        self._started_at = time.monotonic()
         self._workers = 1
         self._targets: list[RunTarget] = []
         self._profiles: dict[str, Profile] = {}
-        self._pbxs: list[reference.ReferencePbx] = []
-        self._traps: list[Simulator] = []
-        self._recorders: list[Simulator] = []
+        self._live = LivePbxs(directory, self.progress.task)
         self._notes: list[str] = []
         self._errors: list[str] = []
         self._blame: tuple[Verdict, Blame] | None = None
@@ -73,12 +70,10 @@ class LiveRun:
         self._make_directory()
 
     def _make_directory(self) -> None:
-        if (self.directory / RUN_NAME).exists() or (self.directory / "evidence").exists():
-            raise pytest.UsageError(f"{self.directory} holds a run already: name another --run-dir")
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-        except OSError as refused:
-            raise pytest.UsageError(f"the run's directory cannot be made: {refused}") from None
+            make_directory(self.directory)
+        except HarnessMisuse as misuse:
+            raise pytest.UsageError(str(misuse)) from None
 
     @classmethod
     def of(cls, config: pytest.Config) -> LiveRun:
@@ -86,10 +81,7 @@ class LiveRun:
         options = config.option
         profile = profile_name(options.profile, options.twin)
         targets = target_names(options.target, options.twin)
-        if options.run_dir:
-            directory = Path(options.run_dir).resolve()
-        else:
-            directory = config.invocation_params.dir / OUT / _run_id(targets[0], options.twin)
+        directory = run_directory(options.run_dir, config.invocation_params.dir, targets[0], options.twin)
         return cls(
             targets=targets,
             profile=profile,
@@ -97,70 +89,34 @@ class LiveRun:
             twin=options.twin,
             directory=directory,
             command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            attach=options.attach,
         )
 
     def start(self, workers: int) -> None:
         """Bring up each target's PBX that workers share. Raises TrunkproofError; what was started is stopped by
         ``finish``."""
         self._workers = workers
+        if self._attach:
+            self._attach_to(read_system(Path(self._attach)))
+            return
         targets = [self._load(name) for name in self._target_names]
         for target in targets:
             if any(other is not target and other.name == target.name for other in targets):
                 raise HarnessMisuse(f"two targets of this run are called {target.name!r}", suggestion="rename one")
         for target in targets:
             self._targets.append(RunTarget(target=target, shared=None, provider=self._provider, twin=self._twin))
-            self._targets[-1] = self._with_shared(self._targets[-1])
+            self._targets[-1] = self._live.bring_up(self._targets[-1])
+
+    def _attach_to(self, system: System) -> None:
+        """Use a PBX that another program has brought up, and will end."""
+        profile = load_profile(system.profile)
+        self._profiles[profile.name] = profile
+        self._targets.append(RunTarget(target=system.running.target, shared=system))
 
     def _load(self, name: str) -> Target:
-        target = load_target(name)
-        if self._profile_name:
-            trunk = target.trunk.model_copy(update={"profile": self._profile_name})
-            target = target.model_copy(update={"trunk": trunk})
-        profile = load_profile(target.trunk.profile)
+        target, profile = prepared(name, self._profile_name, self._twin)
         self._profiles[profile.name] = profile
-        target = fitted(target, profile)
-        if self._twin and target.pbx.adapter == "external":
-            raise HarnessMisuse("only the reference PBX has twins", suggestion="leave --twin out")
-        return reference.with_passwords(target)
-
-    def _with_shared(self, planned: RunTarget) -> RunTarget:
-        target = planned.target
-        if target.pbx.adapter == "external":
-            self._notes.append("no PSTN trap: trunkproof cannot see this PBX's PSTN gateway")
-            running, recorder = start_recorder(RunningPbx(target=target), self.directory, planned.key)
-            self._recorders += recorder
-            system = System(
-                key=planned.key,
-                running=running,
-                profile=target.trunk.profile,
-                pstn_log=str(pstn_log(self.directory, planned.key)),
-            )
-            return replace(planned, shared=system)
-        if target.pbx.own_for_each_worker:
-            return planned
-        with self.progress.task(f"PBX {target.name}") as say:
-            pbx = reference.start(
-                target,
-                self.directory / "pbx" / planned.key,
-                provider=self._provider or target.pbx.provider,
-                twin=self._twin or None,
-                progress=say,
-            )
-        self._pbxs.append(pbx)
-        self._notes.extend(note for note in pbx.notes if note not in self._notes)
-        self._traps.append(start_trap(pbx.pstn_address, self.directory, planned.key))
-        running, recorder = start_recorder(pbx.running, self.directory, planned.key)
-        self._recorders += recorder
-        system = System(
-            key=planned.key,
-            running=running,
-            profile=target.trunk.profile,
-            pstn_log=str(pstn_log(self.directory, planned.key)),
-            pstn_address=f"{pbx.pstn_address}:{PSTN_PORT}",
-        )
-        # What this machine's Asterisk lacks, no scenario may ask for.
-        known = target.model_copy(update={"claims": pbx.running.target.claims})
-        return replace(planned, target=known, shared=system)
+        return target
 
     def settings(self) -> RunSettings:
         """What a worker must know."""
@@ -184,9 +140,8 @@ class LiveRun:
 
     def finish(self, collection_errors: list[str]) -> int:
         """Stop everything, write the reports, and return the exit code."""
-        for trap in self._traps:
-            if not trap.alive:
-                self.cut_short(f"{trap.name} died: calls to the PSTN may have gone unnoticed")
+        for trap in self._live.dead_traps():
+            self.cut_short(f"{trap} died: calls to the PSTN may have gone unnoticed")
         self._stop()
         if collection_errors:
             self._errors.extend(collection_errors)
@@ -197,7 +152,7 @@ class LiveRun:
         for worker in self.directory.glob("work/*/"):
             mask_work_files(worker, secrets)
         written = reports.write(self.directory, secrets=secrets)
-        self._point_latest()
+        point_latest(self.directory)
         shutil.rmtree(self.directory / ".leases", ignore_errors=True)
         self.progress.report(self.directory, secrets)
         return written.exit_code
@@ -207,14 +162,9 @@ class LiveRun:
         return secrets_of([planned.target for planned in self._targets])
 
     def _stop(self) -> None:
-        parts: list[Simulator | reference.ReferencePbx] = [*self._traps, *self._pbxs, *self._recorders]
-        for part in parts:
-            try:
-                part.stop()
-            except Exception as problem:  # noqa: BLE001 - the other parts must be stopped as well
-                name = part.name if isinstance(part, Simulator) else "the reference PBX"
-                self._errors.append(f"{name} could not be stopped cleanly: {problem}")
-                self._blame = self._blame or (Verdict.INCONCLUSIVE, Blame.HARNESS)
+        for problem in self._live.stop():
+            self._errors.append(problem)
+            self._blame = self._blame or (Verdict.INCONCLUSIVE, Blame.HARNESS)
 
     def _note_shortfalls(self) -> None:
         """Tell what the workers found this machine to lack."""
@@ -246,7 +196,7 @@ class LiveRun:
             workers=self._workers,
             command=self._command,
             versions={"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
-            notes=self._notes,
+            notes=[*self._live.notes, *self._notes],
             errors=self._errors,
             run_verdict=verdict,
             run_blame=blame,
@@ -255,11 +205,10 @@ class LiveRun:
 
     def _unclaimed_pstn_calls(self) -> str:
         """A failure for calls at a trap that no scenario failed for, empty when there are none."""
-        logs = sorted(self.directory.glob("work/pstn-*.jsonl"))
-        calls = [call for log in logs for call in pstn_calls(log, self._started_at)]
+        calls = self._live.pstn_calls()
         if not calls or any(self._failed_for_pstn(path) for path in self.directory.glob(f"evidence/*/{RECORD_NAME}")):
             return ""
-        return f"{len(calls)} call(s) came out at the PSTN gateway, the first for {calls[0].called}"
+        return said_of_pstn(calls)
 
     @staticmethod
     def _failed_for_pstn(path: Path) -> bool:
@@ -269,16 +218,6 @@ class LiveRun:
             # The reports tell of damaged records.
             return False
         return record.verdict is Verdict.FAIL and "PSTN" in record.reason
-
-    def _point_latest(self) -> None:
-        latest = self.directory.parent / "latest"
-        if self.directory.parent.name != OUT or (latest.exists() and not latest.is_symlink()):
-            return
-        # Another run may do the same at the same time: the last one wins.
-        with suppress(OSError):
-            unfinished = latest.with_name(f".latest-{self.run_id}")
-            unfinished.symlink_to(self.directory.name)
-            unfinished.rename(latest)
 
 
 def target_names(named: list[str], twin: str) -> list[str]:
@@ -295,8 +234,3 @@ def profile_name(named: str, twin: str) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return " + ".join(dict.fromkeys(filter(None, names)))
-
-
-def _run_id(target: str, twin: str) -> str:
-    name = Path(target).stem + (f"-{twin}" if twin else "")
-    return f"{datetime.now():%Y%m%d-%H%M%S-%f}"[:-3] + f"-{name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import SUPPRESS
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--profile", default="", help="trunk profile, instead of the target's own")
     group.addoption("--provider", default="", help="how to get the reference PBX: auto, docker, rootfs, local")
     group.addoption("--twin", default="", help="run against a broken twin of the reference PBX")
+    group.addoption("--attach", default="", help=SUPPRESS)
     group.addoption("--run-dir", default="", help="directory for reports and evidence (default: out/<run-id>)")
 
 

@@ -23,7 +23,8 @@ def mask_work_files(directory: Path, secrets: Sequence[str]) -> None:
 
     Each worker does it at its end, when others still work; the controller does it for those that died.
     """
-    for path in (*directory.glob("*/pjsip.log"), *directory.glob("*/*/trace.jsonl")):
+    patterns = ("*/pjsip.log", "*/*/trace.jsonl", "trunk.jsonl")
+    for path in (path for pattern in patterns for path in directory.glob(pattern)):
         mark = path.with_name(path.name + MASKED)
         if mark.exists():
             continue

@@ -109,7 +109,6 @@ typedef struct {
     int64_t late_p99_ns;
     double cpu_s;
     uint64_t events_lost;
-    uint32_t streams;
 } lm_health;
 
 /* Sound that the streams of an engine send, one voice for each of two parties: mono 16 bit at 16 and at 8 kHz, of as

@@ -13,13 +13,16 @@ from typing import Any
 
 from harness.errors import HarnessMisuse, Inconclusive
 from harness.load.records import Party
+from simulators.light_phones.media.backlog import Backlog
 from simulators.light_phones.media.extension import extension
 from simulators.light_phones.media.facts import Digit, EngineHealth, FarReport, StampCount, StreamReport
-from simulators.light_phones.media.settings import Address, Agreed
 from simulators.light_phones.media.voices import PARTIES, sound
+from simulators.light_phones.ports import StreamSettings
+from simulators.light_phones.sdp import Codec
 
 KEY_OCTETS = 30
-_CODECS = ("opus", "pcmu", "pcma")
+_CODECS = (Codec.OPUS, Codec.PCMU, Codec.PCMA)
+"""By the number that the engine has for them."""
 _NS = 1e9
 _MOST_EVENTS = 1024
 _CALLS = 1 << 32
@@ -59,6 +62,7 @@ class MediaEngine:
         self._guard = threading.Lock()
         self._streams: dict[int, Stream] = {}
         self._opened = 0
+        self._backlog = Backlog()
         self._events = self._ffi.new("lm_event[]", _MOST_EVENTS)
         _allow_files()
         made = self._ffi.new("lm_engine **")
@@ -92,8 +96,9 @@ class MediaEngine:
         found = self._ffi.new("lm_health *")
         with self._guard:
             self._lib.lm_engine_health(self._running(), found)
+            backlog_drops, streams = self._backlog.look(), len(self._streams)
         return EngineHealth(
-            streams=found.streams,
+            streams=streams,
             packets_sent=found.sent,
             packets_received=found.received,
             send_late_ms=found.late_max_ns / 1e6,
@@ -102,6 +107,7 @@ class MediaEngine:
             skipped=found.skipped,
             send_failed=found.send_failed,
             receive_drops=found.receive_drops,
+            backlog_drops=backlog_drops,
             cpu_s=found.cpu_s,
             events_lost=found.events_lost,
         )
@@ -177,15 +183,11 @@ class Stream:
     def rtcp_port(self) -> int:
         return self.port + 1
 
-    def start(self, settings: Agreed) -> None:
+    def start(self, settings: StreamSettings) -> None:
         """Send and listen as agreed; again, when something else is agreed on (re-INVITE): sequence numbers, stamp
         numbers and statistics go on, and so does SRTP as long as its keys are the same. Raises HarnessMisuse for
         settings that cannot be."""
         made = self._ffi.new("lm_settings *")
-        if settings.codec not in _CODECS:
-            raise HarnessMisuse(
-                f"light phones do not speak {settings.codec}", suggestion=f"one of {', '.join(_CODECS)}"
-            )
         host, port = settings.remote
         made.remote_ip, made.remote_port = _ip(host), port
         rtcp_host, rtcp_port = settings.remote_rtcp or (host, port + 1)
@@ -206,7 +208,7 @@ class Stream:
         if error == -errno.EINVAL:
             raise HarnessMisuse(f"{host} is no IPv4 address that RTP can be sent to")
         if error:
-            raise Inconclusive(f"libsrtp takes no key for the stream at port {self.port}")
+            raise Inconclusive(f"no memory for the keys of the stream at port {self.port}")
 
     def send_digits(self, digits: str, tone_ms: int = 160, gap_ms: int = 80) -> None:
         """Press keys (RFC 4733), one after another, instead of audio. Nothing happens without an agreed payload type of
@@ -335,6 +337,3 @@ def _allow_files() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-__all__ = ["Address", "DigitHeard", "MediaEngine", "StampHeard", "Stream"]

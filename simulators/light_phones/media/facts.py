@@ -64,8 +64,8 @@ class StreamReport:
     expected: int
     lost: int
     late: int
-    """Came too late for a jitter buffer of the given depth that begins with the first packet. It begins anew after ten
-    late packets in a row, or when timestamps jump by more than 1 s."""
+    """Came too late for a jitter buffer of the given depth that begins with the first packet. It begins anew with a
+    marker bit, after ten late packets in a row, and when timestamps jump by more than 1 s."""
     duplicated: int
     reordered: int
     longest_burst: int
@@ -117,6 +117,9 @@ class EngineHealth:
     skipped: int
     send_failed: int
     receive_drops: int
+    """Dropped by the kernel because a stream's receive buffer was full."""
+    backlog_drops: int
+    """Dropped by the kernel before any socket, on the whole machine."""
     cpu_s: float
     """Of the engine's thread, kernel included."""
     events_lost: int

@@ -9,13 +9,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <srtp2/srtp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "engine.h"
+#include "srtp.h"
 
 #define NS_PER_MS 1000000LL
 #define NS_PER_S 1000000000LL
@@ -156,7 +156,7 @@ struct lm_stream {
     lm_settings settings;
     struct sockaddr_in remote, remote_rtcp;
     int multiplexed;
-    srtp_t sender, receiver;
+    srtp *sender, *receiver; /* NULL: plain RTP */
 
     uint32_t ssrc;
     uint16_t sequence;
@@ -180,7 +180,6 @@ struct lm_stream {
     struct reception heard;
     uint32_t dropped; /* the kernel's count so far */
     uint64_t receive_drops;
-    uint32_t srtcp_index;
 
     int64_t next_rtcp_ns;
     uint32_t heard_report; /* middle of the NTP time of the far end's last sender report */

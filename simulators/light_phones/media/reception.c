@@ -158,6 +158,9 @@ static int in_time(struct reception *heard, struct source *source, const struct 
     source->jitter += (change - source->jitter) / 16.0;
     if (source->jitter > source->jitter_max)
         source->jitter_max = source->jitter;
+    /* A talkspurt begins (RFC 3551 section 4.1): there a buffer takes its delay anew. */
+    if (facts->marker)
+        source->anchor = transit;
     if (transit - source->anchor <= buffer_ms * hz / 1000.0) {
         source->late_in_row = 0;
         return 1;

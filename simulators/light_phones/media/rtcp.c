@@ -95,8 +95,10 @@ static void read_block(lm_stream *stream, const uint8_t *block, int64_t arrival_
 
 void lm_rtcp_read(lm_stream *stream, uint8_t *packet, int length, int64_t arrival_ns)
 {
-    if (stream->receiver != NULL && srtp_unprotect_rtcp(stream->receiver, packet, &length) != srtp_err_status_ok) {
-        stream->heard.undecryptable++;
+    if (stream->receiver != NULL)
+        length = lm_srtp_unprotect_rtcp(stream->receiver, packet, length);
+    if (length < 0) {
+        stream->heard.undecryptable += length == SRTP_REFUSED;
         return;
     }
     int at = 0;

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { HEADER = 12, BATCH = 8, ROUND_MS = 20, EVENT_VOLUME = 10, EXPEDITED = 0xB8 };
+enum { HEADER = 12, BATCH = 8, ROUNDS_PER_READ = 4, ROUND_MS = 20, EVENT_VOLUME = 10, EXPEDITED = 0xB8 };
 /* How much is read in one round: more can only come of somebody who floods us, and others wait. */
 enum { MOST_BATCHES = 8 };
 static const int64_t LATE_NS = 5 * NS_PER_MS;
@@ -50,15 +50,6 @@ int lm_stream_init(lm_stream *stream, struct in_addr address, uint16_t port)
     return 0;
 }
 
-static void end_security(lm_stream *stream)
-{
-    if (stream->sender != NULL)
-        srtp_dealloc(stream->sender);
-    if (stream->receiver != NULL)
-        srtp_dealloc(stream->receiver);
-    stream->sender = stream->receiver = NULL;
-}
-
 static void close_sockets(lm_stream *stream)
 {
     if (stream->state != CLOSED) {
@@ -71,27 +62,10 @@ static void close_sockets(lm_stream *stream)
 void lm_stream_free(lm_stream *stream)
 {
     close_sockets(stream);
-    end_security(stream);
+    lm_srtp_free(stream->sender);
+    lm_srtp_free(stream->receiver);
     pthread_mutex_destroy(&stream->lock);
     free(stream);
-}
-
-/* RFC 4568's AES_CM_128_HMAC_SHA1_80: 16 octets of key, 14 of salt. */
-static int secure(srtp_t *session, int wanted, const uint8_t *key, srtp_ssrc_type_t direction)
-{
-    *session = NULL;
-    if (!wanted)
-        return 0;
-    srtp_policy_t policy;
-    uint8_t copy[LM_KEY_BYTES];
-    memset(&policy, 0, sizeof policy);
-    memcpy(copy, key, sizeof copy);
-    srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtp);
-    srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtcp);
-    policy.ssrc.type = direction;
-    policy.key = copy;
-    policy.window_size = WINDOW;
-    return srtp_create(session, &policy) == srtp_err_status_ok ? 0 : -ENOMEM;
 }
 
 static int set_address(struct sockaddr_in *address, const char *ip, uint16_t port)
@@ -108,7 +82,6 @@ int lm_start(lm_stream *stream, const lm_settings *settings)
     if (set_address(&remote, settings->remote_ip, settings->remote_port) < 0 ||
         set_address(&remote_rtcp, settings->rtcp_ip, settings->rtcp_port) < 0)
         return -EINVAL;
-    int error = 0;
     pthread_mutex_lock(&stream->lock);
     const lm_settings *before = &stream->settings;
     int first = stream->state != STARTED;
@@ -117,23 +90,23 @@ int lm_start(lm_stream *stream, const lm_settings *settings)
                     memcmp(before->send_key, settings->send_key, LM_KEY_BYTES) == 0;
     int same_receive = !first && before->receive_secured == settings->receive_secured &&
                        memcmp(before->receive_key, settings->receive_key, LM_KEY_BYTES) == 0;
-    srtp_t sender = stream->sender, receiver = stream->receiver;
-    if (!same_send)
-        error = secure(&sender, settings->send_secured, settings->send_key, ssrc_any_outbound);
-    if (!error && !same_receive)
-        error = secure(&receiver, settings->receive_secured, settings->receive_key, ssrc_any_inbound);
-    if (error) {
-        if (!same_send && sender != NULL)
-            srtp_dealloc(sender);
+    srtp *sender = settings->send_secured && !same_send ? lm_srtp_new(settings->send_key) : NULL;
+    srtp *receiver = settings->receive_secured && !same_receive ? lm_srtp_new(settings->receive_key) : NULL;
+    if ((settings->send_secured && !same_send && sender == NULL) ||
+        (settings->receive_secured && !same_receive && receiver == NULL)) {
+        lm_srtp_free(sender);
+        lm_srtp_free(receiver);
         pthread_mutex_unlock(&stream->lock);
-        return error;
+        return -ENOMEM;
     }
-    if (!same_send && stream->sender != NULL)
-        srtp_dealloc(stream->sender);
-    if (!same_receive && stream->receiver != NULL)
-        srtp_dealloc(stream->receiver);
-    stream->sender = sender;
-    stream->receiver = receiver;
+    if (!same_send) {
+        lm_srtp_free(stream->sender);
+        stream->sender = sender;
+    }
+    if (!same_receive) {
+        lm_srtp_free(stream->receiver);
+        stream->receiver = receiver;
+    }
     if (!first && before->codec != settings->codec)
         lm_reception_retime(&stream->heard);
     if (first)
@@ -266,11 +239,10 @@ static int write_packet(lm_stream *stream, int64_t round, int64_t now_ns, uint8_
         length = write_audio(stream, round, now_ns, packet, lm_engine_sound(stream->engine));
     stream->sent++;
     stream->sent_octets += (uint64_t)(length - HEADER);
-    if (stream->sender != NULL && srtp_protect(stream->sender, packet, &length) != srtp_err_status_ok) {
-        stream->send_failed++;
-        return 0;
-    }
-    return length;
+    if (stream->sender != NULL)
+        length = lm_srtp_protect(stream->sender, packet, length);
+    stream->send_failed += length < 0;
+    return length > 0 ? length : 0;
 }
 
 int lm_make(lm_stream *stream, int64_t round, int64_t now_ns, uint8_t *packet)
@@ -284,9 +256,9 @@ int lm_make(lm_stream *stream, int64_t round, int64_t now_ns, uint8_t *packet)
 static int write_rtcp(lm_stream *stream, int64_t now_ns, uint8_t *packet)
 {
     int length = lm_rtcp_write(stream, now_ns, packet);
-    if (stream->sender != NULL && srtp_protect_rtcp(stream->sender, packet, &length) != srtp_err_status_ok)
-        return 0;
-    return length;
+    if (stream->sender != NULL)
+        length = lm_srtp_protect_rtcp(stream->sender, packet, length);
+    return length > 0 ? length : 0;
 }
 
 int lm_make_rtcp(lm_stream *stream, int64_t now_ns, uint8_t *packet)
@@ -392,28 +364,21 @@ void lm_stream_take(lm_stream *stream, uint8_t *packet, int length, int64_t arri
         lm_rtcp_read(stream, packet, length, arrival_ns);
         return;
     }
-    int begin, end;
-    if (!find_payload(packet, length, &begin, &end) && stream->receiver == NULL) {
-        heard->malformed++;
+    if (stream->receiver != NULL)
+        length = lm_srtp_unprotect(stream->receiver, packet, length);
+    if (length == SRTP_REPLAYED) {
+        heard->received++;
+        heard->duplicated++;
         return;
     }
-    if (stream->receiver != NULL) {
-        srtp_err_status_t status = length < HEADER ? srtp_err_status_bad_param
-                                                   : srtp_unprotect(stream->receiver, packet, &length);
-        if (status == srtp_err_status_replay_fail || status == srtp_err_status_replay_old) {
-            heard->received++;
-            heard->duplicated++;
-            return;
-        }
-        if (status != srtp_err_status_ok) {
-            heard->undecryptable++;
-            return;
-        }
-        /* Padding is encrypted as well, so its place is known only now. */
-        if (!find_payload(packet, length, &begin, &end)) {
-            heard->malformed++;
-            return;
-        }
+    if (length == SRTP_REFUSED) {
+        heard->undecryptable++;
+        return;
+    }
+    int begin, end;
+    if (!find_payload(packet, length, &begin, &end)) {
+        heard->malformed++;
+        return;
     }
     if (from != NULL &&
         (from->sin_port != stream->remote.sin_port || from->sin_addr.s_addr != stream->remote.sin_addr.s_addr))
@@ -521,7 +486,9 @@ void lm_stream_serve(lm_stream *stream, int64_t round, int64_t due_ns, struct ta
     pthread_mutex_lock(&stream->lock);
     if (stream->state == STARTED) {
         send_packet(stream, round, due_ns, tally);
-        lm_stream_drain(stream, tally);
+        /* Packets bring the time of their arrival with them, and several at once are read for little more than one. */
+        if ((round + stream->number) % ROUNDS_PER_READ == 0)
+            lm_stream_drain(stream, tally);
         /* Twice a second is enough for reports. */
         if (!stream->multiplexed && (round + stream->number) % 25 == 0)
             drain_socket(stream, stream->rtcp, 0, tally);

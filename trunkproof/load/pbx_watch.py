@@ -1,0 +1,84 @@
+"""The PBX's own resources once a second, as far as its adapter can tell; and what is left on it at the end."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from time import monotonic
+
+from harness.errors import TrunkproofError
+from harness.load.records import PbxSample
+from simulators.pbx.adapter import PbxAdapter
+
+PERIOD_S = 1.0
+JOIN_S = 12.0
+LOOK_S = 0.2
+
+
+class PbxWatch:
+    """Looks from ``start`` to ``stop``, on a thread of its own: a PBX that is slow to answer delays nothing else."""
+
+    def __init__(self, adapter: PbxAdapter, zero_at: float) -> None:
+        self._adapter = adapter
+        self._zero_at = zero_at
+        self._samples: queue.SimpleQueue[PbxSample] = queue.SimpleQueue()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="PBX watch", daemon=True)
+        self.problem = ""
+        """Why there are no samples any more; empty while there are, and for a PBX that cannot be asked."""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def samples(self) -> list[PbxSample]:
+        """Those since the last look."""
+        found = []
+        while True:
+            try:
+                found.append(self._samples.get_nowait())
+            except queue.Empty:
+                return found
+
+    def stop(self) -> None:
+        """Safe to call twice."""
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join(JOIN_S)
+
+    def _look(self) -> None:
+        due = monotonic()
+        while not self._over.is_set():
+            try:
+                resources = self._adapter.resources()
+            except TrunkproofError as error:
+                self.problem = str(error)
+                return
+            if resources is None:
+                return
+            self._samples.put(
+                PbxSample(
+                    at=monotonic() - self._zero_at,
+                    cpu=resources.cpu,
+                    memory_bytes=resources.memory_bytes,
+                    channels=resources.channels,
+                    descriptors=resources.descriptors,
+                    waiting=resources.waiting,
+                )
+            )
+            due = max(due + PERIOD_S, monotonic())
+            self._over.wait(due - monotonic())
+
+
+def channels_left(adapter: PbxAdapter, before: int, patience_s: float) -> int | None:
+    """Channels of the PBX that outlast ``patience_s``, beyond the ``before`` that were there at first; None: it cannot
+    be asked."""
+    over = threading.Event()
+    deadline = monotonic() + patience_s
+    while True:
+        channels = adapter.channels()
+        if channels is None:
+            return None
+        left = max(0, len(channels) - before)
+        if not left or monotonic() >= deadline:
+            return left
+        over.wait(LOOK_S)
