@@ -106,9 +106,8 @@ class Desk:
 
     def send_home(self) -> None:
         """Calls of agents that are nobody's end."""
-        for leg in self._talking.values():
+        for leg in list(self._talking.values()):
             leg.end()
-        self._talking.clear()
 
     # Phones ring
 
@@ -144,7 +143,7 @@ class Desk:
             live.widen(self._agents_of(live.plan.queue))
         leg = Leg(call)
         self._talking[extension] = leg
-        leg.ended.add_done_callback(lambda _: self._idle_since.__setitem__(extension, monotonic()))
+        leg.ended.add_done_callback(lambda _: self._idle(extension, leg))
         call.ring()
         queue = self._queue(extension, live)
         if live is not None:
@@ -162,6 +161,13 @@ class Desk:
         self.listens(live, Party.AGENT, leg, extension)
         if live is not None:
             live.agent_takes(leg, extension, self._queue(extension, live))
+
+    def _idle(self, extension: str, leg: Leg) -> None:
+        if self._talking.get(extension) is leg:
+            del self._talking[extension]
+        if self._lease is not None:
+            # Without a PBX each call has an agent of its own, who never comes again.
+            self._idle_since[extension] = monotonic()
 
     def _busy_meanwhile(self, live: LiveCall) -> bool:
         """Whether the agent who was meant got another call, so that any other of the queue is right."""

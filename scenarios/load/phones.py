@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from harness.errors import HarnessMisuse, Inconclusive
+from harness.errors import Inconclusive
 from harness.load.profile import LoadProfile
 from harness.load.quality import quality
 from harness.load.records import EarFigures, Party
@@ -13,13 +13,13 @@ from scenarios.load.desk import Desk
 from scenarios.load.lease import Lease
 from scenarios.load.leg import Leg
 from scenarios.load.live import LiveCall
+from scenarios.load.playable import security_of
 from scenarios.system import System
 from simulators.light_phones.accounts import Account
 from simulators.light_phones.exchange import LightExchange
 from simulators.light_phones.media.engine import MediaEngine, StampHeard
 from simulators.light_phones.media.facts import StreamReport
 from simulators.light_phones.sdp import Codec, Security
-from simulators.trunk.profile import load_profile
 from simulators.trunk.protocol import ENTRY_HEADER
 
 OWN_ADDRESS = "127.0.0.1"
@@ -40,7 +40,7 @@ class LightPhones:
         self._media = profile.media
         self._lease = lease
         self._desk = desk
-        self._security = _security(system)
+        self._security = security_of(system.profile) if system else Security.NONE
         self._registered: list[str] = []
         self._customer_codecs = tuple(map(Codec, profile.media.codecs))
         self.engines: tuple[MediaEngine, ...] = ()
@@ -153,18 +153,3 @@ class LightPhones:
             domain=target.domain_of(extension),
             registrar=(host, int(port or 5060)),
         )
-
-
-def _security(system: System | None) -> Security:
-    """How customers' offers protect media, as the trunk's profile has it. Raises HarnessMisuse for DTLS."""
-    if system is None:
-        return Security.NONE
-    profile = load_profile(system.profile)
-    try:
-        return Security(profile.media.encryption)
-    except ValueError:
-        raise HarnessMisuse(
-            f"the trunk's profile {profile.name!r} has media_encryption {profile.media.encryption!r}, which light "
-            "phones do not speak",
-            suggestion="take a profile with SDES, or without encryption",
-        ) from None

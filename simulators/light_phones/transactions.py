@@ -113,6 +113,11 @@ class ClientTransaction:
         self._end: asyncio.TimerHandle | None = loop.call_later(LIFETIME_S, self._nothing_came)
         layer.send(octets, destination)
 
+    def let_go(self) -> None:
+        """Nothing comes any more: whose request it was is free of it."""
+        self.respond = _to_nobody
+        self.time_out = _nothing
+
     def received(self, message: SipMessage, at: float) -> None:
         code = message.code
         if code < 200:
@@ -208,6 +213,8 @@ class ServerTransaction:
         self._octets, self.code = octets, code
         if code >= 200:
             self.final_at = self._layer.loop.time()
+            # Too late for that; the call and its transaction would hold each other for ever.
+            self.cancelled = None
         if code >= 200 and self.invite:
             self._again = self._layer.loop.call_later(T1_S, self._send_again)
             self._end = self._layer.loop.call_later(LIFETIME_S, self._no_ack, unacknowledged)
@@ -238,6 +245,14 @@ class ServerTransaction:
             unacknowledged()
 
 
+def _to_nobody(message: SipMessage | None, at: float) -> None:
+    """Takes a response that nobody waits for."""
+
+
+def _nothing() -> None:
+    """Nobody waits for it to time out."""
+
+
 class Memory:
     """Transactions by their key, each until 64*T1 after its final response."""
 
@@ -256,7 +271,8 @@ class Memory:
         while passing and passing[0][0] <= now:
             _, key, client = passing.popleft()
             if client:
-                self.clients.pop(key, None)
+                if (gone := self.clients.pop(key, None)) is not None:
+                    gone.let_go()
             elif key in self.servers and now < self.servers[key].final_at + LIFETIME_S:
                 self.keep(key, min(now, self.servers[key].final_at), client=False)
             else:

@@ -16,11 +16,13 @@ from harness.sip.message import SipMessage
 
 _SEPARATORS = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _OCTETS = range(0x80, 0x100)
-# Plane 16 is private use: no profile name has these characters.
-_HIDE = {ord(char): chr(0x10F000 + n) for n, char in enumerate(_SEPARATORS)} | {
+# Plane 16 is private use: hardly anybody has these characters in a name.
+_HIDDEN = {ord(char): chr(0x10F000 + n) for n, char in enumerate(_SEPARATORS)} | {
     0xDC00 + octet: chr(0x10FF00 + octet) for octet in _OCTETS
 }
-_SHOW = {ord(hidden): chr(char) for char, hidden in _HIDE.items()}
+_SHOW = {ord(hidden): chr(char) for char, hidden in _HIDDEN.items()}
+# Who has them all the same gets them octet by octet.
+_HIDE = _HIDDEN | {taken: "".join(chr(0x10FF00 + octet) for octet in chr(taken).encode()) for taken in _SHOW}
 
 
 def for_sippy(message: SipMessage) -> str:

@@ -5,12 +5,13 @@ from random import Random
 import pytest
 
 from harness.errors import HarnessMisuse
-from harness.load.profile import CustomersSection, MixLine
+from harness.load.profile import CustomersSection, MixLine, load_profile
 from harness.load.records import Flow
 from harness.target import load_target
 from scenarios.load.customers import CustomerPool
 from scenarios.load.drawing import call_number
 from scenarios.load.lease import lease
+from scenarios.load.playable import require_playable
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,16 @@ def test_queues_that_are_not_for_load_runs_stay_free():
 def test_too_many_generators_for_a_target(target):
     with pytest.raises(HarnessMisuse, match="trunk addresses"):
         lease(target, 0, 100)
+
+
+def test_what_cannot_be_played_is_told_before_anything_is_started():
+    target = load_target("reference-load")
+    load = load_profile("smoke")
+    require_playable(target, load, 4, "8x8")
+    with pytest.raises(HarnessMisuse, match=r"has no queue for generator 5 of 5|has nothing for the line"):
+        require_playable(target, load, 5, "8x8")
+    with pytest.raises(HarnessMisuse, match="encrypts media by DTLS"):
+        require_playable(target, load, 1, "meta-dtls")
 
 
 def test_a_line_that_the_target_has_nothing_for(target):

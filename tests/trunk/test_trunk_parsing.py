@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sip_peer import SDP
 
@@ -41,6 +41,7 @@ def test_messages_survive_writing_and_reading(value: str, body: bytes) -> None:
 
 
 @given(st.text(max_size=40), BODIES)
+@example("\U0010ff80 \U0010f000", "\U0010ff80".encode())
 def test_text_for_sippy_has_every_octet_and_no_surprise(value: str, body: bytes) -> None:
     plain = value.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape")
     plain = plain.replace("\r", "").replace("\n", "").strip()
