@@ -25,7 +25,7 @@ class PbxWatch:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, name="PBX watch", daemon=True)
         self.problem = ""
-        """Why there are no samples any more; empty while there are, and for a PBX that cannot be asked."""
+        """Why there are no samples of some moments; empty when there are of all, or the PBX cannot be asked at all."""
 
     def start(self) -> None:
         self._thread.start()
@@ -51,8 +51,10 @@ class PbxWatch:
             try:
                 resources = self._adapter.resources()
             except TrunkproofError as error:
+                # Busy as it is, it may answer again.
                 self.problem = str(error)
-                return
+                self._over.wait(PERIOD_S)
+                continue
             if resources is None:
                 return
             self._samples.put(

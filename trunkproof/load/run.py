@@ -250,7 +250,7 @@ class LoadRun(Listener):
         self._watch.stop()
         self.tick()
         if self._watch.problem:
-            self._live.notes.append(f"the PBX could no longer be asked for its resources: {self._watch.problem}")
+            self._live.notes.append(f"the PBX could not always be asked for its resources: {self._watch.problem}")
         self.store.flush()
         probes = self._probes.results(self.zero_at, self._probed_until) if self._probes else ()
         if self._probes is not None and not probes:
