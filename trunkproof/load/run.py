@@ -19,6 +19,7 @@ from harness.load.store import LoadStore, write_result
 from harness.target import Target
 from harness.verdict import Blame, Verdict, of_error, of_run
 from scenarios.load.attached import read_system
+from scenarios.load.playable import require_playable
 from scenarios.load.protocol import GeneratorConfig, Offer
 from scenarios.system import RunTarget, System
 from simulators.pbx.adapter import PbxAdapter
@@ -112,6 +113,7 @@ class LoadRun(Listener):
         """Do it. Raises HarnessMisuse for what can be known to be wrong before anything is started."""
         target, profile = self._target()
         require_allowed(target, self.request)
+        require_playable(target, self.load, self.request.workers, target.trunk.profile)
         if self.request.probes:
             require_room(target, self.request.workers, self.request.probes)
         self.require_possible()
