@@ -42,17 +42,24 @@ host = "127.0.0.250"
 [trunk]
 addresses = ["127.0.0.20-127.0.0.21"]
 [phones]
-addresses = ["127.0.0.100"]
+addresses = ["127.0.0.100-127.0.0.103"]
 [agents]
-extensions = ["1001"]
+extensions = ["1001-1002"]
 password = "not-to-be-seen"
 [[queues]]
 name = "load-a"
 agents = ["1001"]
+[[queues]]
+name = "load-b"
+agents = ["1002"]
 [[numbers]]
 number = "+442079460100"
 purpose = "support"
 queue = "load-a"
+[[numbers]]
+number = "+442079460101"
+purpose = "support"
+queue = "load-b"
 """
 
 
