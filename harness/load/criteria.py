@@ -164,7 +164,7 @@ def _leaks(limit: int, left: int | None, *, demanded: bool) -> CriterionResult:
     criterion = Criterion("leaked channels", "", lambda _: UNDEFINED, _one)
     if left is None:
         verdict = Verdict.INCONCLUSIVE if demanded else Verdict.NOT_RUN
-        why = "this PBX cannot be asked for its channels"
+        why = "what is left at the PBX is not known"
     else:
         verdict = Verdict.PASS if left <= limit else Verdict.FAIL
         why = f"{left} after the last call"

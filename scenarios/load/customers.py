@@ -37,8 +37,11 @@ class CustomerPool:
         return iter(self.all)
 
     def lend(self, random: Random) -> Customer | None:
-        """A customer who is in no call; None: all of the country that was drawn are."""
+        """A customer who is in no call, of a country that is drawn or, where all of that are in calls, of the one with
+        most who are not; None: all are in calls."""
         home = random.choices(self._homes, [home.share for home in self._homes])[0]
+        if not home.free:
+            home = max(self._homes, key=lambda home: len(home.free))
         return home.free.popleft() if home.free else None
 
     def give_back(self, customer: Customer) -> None:

@@ -105,3 +105,10 @@ def test_a_pool_lends_the_longest_idle_and_runs_dry():
 def test_numbers_of_calls_differ_between_generators_and_fit_a_stamp():
     assert call_number(0, 5) != call_number(1, 5)
     assert call_number(255, 1 << 23) < 1 << 32
+
+
+def test_a_pool_lends_all_its_customers_whatever_countries_are_drawn():
+    pool = CustomerPool(CustomersSection(count=10, countries={"GB": 8, "ES": 2}), 7, 0, 1)
+    random = Random(1)
+    assert {pool.lend(random) for _ in range(10)} == set(pool)
+    assert pool.lend(random) is None
