@@ -65,6 +65,8 @@ class LegFacts:
     """Why it ended, in the phone's words."""
     bye_at: float | None = None
     bye_answered_at: float | None = None
+    codec: str = ""
+    """What its media are coded by; empty: that was never agreed on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,15 @@ class CallFacts:
     customer_hears: EarFigures | None = None
     agent_hears: EarFigures | None = None
     foreign: tuple[Foreign, ...] = ()
+
+    def ear(self, party: Party) -> EarFigures | None:
+        """What the party received."""
+        return self.customer_hears if party is Party.CUSTOMER else self.agent_hears
+
+    @property
+    def codecs(self) -> tuple[str, str]:
+        """At the customer's phone and at the agent's; empty where there was none."""
+        return self.customer.codec if self.customer else "", self.agent.leg.codec if self.agent else ""
 
     @property
     def talk_began_at(self) -> float | None:

@@ -109,7 +109,22 @@ def _wrong(facts: CallFacts, limits: Limits) -> Iterator[tuple[Cause, str]]:
 
 
 def _own_fault(facts: CallFacts, _limits: Limits) -> str:
-    return facts.own_fault
+    if facts.own_fault:
+        return facts.own_fault
+    received = [figures.received for ear in Party if (figures := facts.ear(ear)) is not None]
+    if not all(received) or not any(_beyond_stamps(facts, ear) for ear in Party):
+        return ""
+    customer, agent = facts.codecs
+    return (
+        f"the PBX transcodes ({customer} at the customer, {agent} at the agent), which no stamp survives: who is heard "
+        "cannot be verified (have agents' phones take the customers' codec, [media] agent_codecs)"
+    )
+
+
+def _beyond_stamps(facts: CallFacts, ear: Party) -> bool:
+    """Whether there is sound at an ear that had to be coded anew: whose it is, no stamp tells."""
+    figures, (customer, agent) = facts.ear(ear), facts.codecs
+    return bool(figures and figures.unstamped and not figures.own and customer and agent and customer != agent)
 
 
 def _refused(facts: CallFacts, _limits: Limits) -> str:
@@ -157,9 +172,9 @@ def _deaf(ear: Party) -> Callable[[CallFacts, Limits], str]:
 
     def look(facts: CallFacts, limits: Limits) -> str:
         began, ended = facts.talk_began_at, facts.talk_ended_at
-        if began is None:
+        if began is None or _beyond_stamps(facts, ear):
             return ""
-        figures = facts.customer_hears if ear is Party.CUSTOMER else facts.agent_hears
+        figures = facts.ear(ear)
         first = figures.first_own_s if figures else None
         if first is not None and first <= limits.hears_within_s:
             return ""

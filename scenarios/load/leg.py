@@ -46,6 +46,7 @@ class Leg:
             reason=self.ending.reason,
             bye_at=call.times.bye_at,
             bye_answered_at=call.times.bye_answered_at,
+            codec=call.media.agreed.codec if call.media.agreed else "",
         )
 
     def _on_answered(self) -> None:

@@ -166,3 +166,29 @@ def test_a_few_packets_for_the_call_that_had_the_port_before_are_no_cross_talk()
 )
 def test_anything_beyond_that_is(more):
     assert is_cross_talk(replace(LATE, **more))
+
+
+def transcoded(**ears: EarFigures) -> CallFacts:
+    """Opus at the customer's phone, G.711 at the agent's."""
+    return replace(
+        GOOD,
+        customer=replace(CUSTOMER, codec="opus"),
+        agent=replace(AGENT, leg=replace(AGENT.leg, codec="pcmu")),
+        **{f"{party}_hears": figures for party, figures in ears.items()},
+    )
+
+
+ANYBODY = EarFigures(received=500, unstamped=500)
+
+
+def test_sound_that_was_transcoded_is_nobodys_fault_and_cannot_be_verified():
+    record = judged(transcoded(customer=ANYBODY, agent=ANYBODY))
+    assert record.cause is Cause.GENERATOR
+    assert "transcodes (opus at the customer, pcmu at the agent)" in record.why
+
+
+def test_stamps_that_arrive_and_silence_are_judged_whatever_the_codecs_are():
+    assert judged(transcoded(customer=HEARS, agent=HEARS)).cause is Cause.NONE
+    assert judged(transcoded(customer=ANYBODY, agent=EarFigures())).cause is Cause.AGENT_HEARS_NOTHING
+    same = replace(GOOD, customer=replace(CUSTOMER, codec="opus"), customer_hears=ANYBODY)
+    assert judged(same).cause is Cause.CUSTOMER_HEARS_NOTHING
