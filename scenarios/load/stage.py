@@ -138,7 +138,7 @@ class LoadStage:
         )
         try:
             trunk.require_reachable()
-            trunk.introduce(self._customers, self._phones.customers_contact)
+            trunk.introduce(self._customers, self._phones.customers_contact, self._profile.media)
         except TrunkproofError:
             trunk.stop()
             raise

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.errors import HarnessMisuse, Inconclusive
+from harness.load.profile import MediaSection
 from harness.messages import Event
 from harness.process import Simulator
 from scenarios.load.facts import Signalling
@@ -27,6 +28,9 @@ from simulators.trunk.protocol import (
     CustomerOnline,
     Direction,
     KeepTrace,
+    MediaRule,
+    MediaWay,
+    PacketsLost,
     Probe,
     Refused,
     TracedCalls,
@@ -114,7 +118,7 @@ class TrunkSide:
                 f"the PBX at {pbx.host}:{pbx.port}/{pbx.transport} did not answer OPTIONS from the trunk"
             )
 
-    def introduce(self, customers: Iterable[Customer], contact: str) -> None:
+    def introduce(self, customers: Iterable[Customer], contact: str, media: MediaSection) -> None:
         """Make customers known to the trunk; their phones are at ``contact``. On the platform all have allowed calls
         of every business number for good."""
         people = list(customers)
@@ -127,9 +131,10 @@ class TrunkSide:
                     profile_name=customer.profile_name,
                     country=customer.country,
                     contact=contact,
+                    media_rules=_losses(media, place) or None,
                 )
             )
-            for customer in people
+            for place, customer in enumerate(people)
         )
 
     def link(self, number: str, payload: str) -> str:
@@ -180,6 +185,12 @@ class TrunkSide:
         if isinstance(event, Heard):
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants to know any more
                 self._loop.call_soon_threadsafe(self._tell, event)
+
+
+def _losses(media: MediaSection, seed: int) -> tuple[MediaRule, ...]:
+    """What is lost of a customer's media; none of it, and the trunk stays out of their way."""
+    wanted = {MediaWay.TO_CUSTOMER: media.loss_to_customer, MediaWay.TO_PBX: media.loss_to_pbx}
+    return tuple(PacketsLost(way=way, percent=percent, seed=seed) for way, percent in wanted.items() if percent)
 
 
 def _all(promised: Iterable[Future[Any]]) -> None:

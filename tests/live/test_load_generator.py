@@ -52,3 +52,19 @@ def test_calls_that_the_pbx_drops_are_found_and_named(tmp_path):
     assert dropped.why.startswith("the PBX ended the call 2.0 s after the agent's answer")
     assert dropped.ended_by is None
     assert dropped.call_id in (tmp_path / "trunk.jsonl").read_text(encoding="utf-8"), "its messages are kept"
+
+
+@pytest.mark.live
+def test_what_is_lost_on_the_way_is_what_is_told(tmp_path):
+    """Of each hundred packets exactly so many are lost on the customers' way, each way differently."""
+    injected = {"loss_to_customer": 4, "loss_to_pbx": 8}
+    with load_rig.pbx(tmp_path) as system:
+        ran = load_rig.run(system, load_rig.profile(10, 6.0, media=injected), tmp_path, seconds=1)
+    assert ran.causes == Counter({Cause.NONE: 10}), load_rig.told(ran)
+    ears = {Party.CUSTOMER: 4.0, Party.AGENT: 8.0}
+    for party, percent in ears.items():
+        heard = [getattr(record, f"{party}_hears") for record in ran.records]
+        share = 100 * sum(ear.lost for ear in heard) / sum(ear.lost + ear.received for ear in heard)
+        assert share == pytest.approx(percent, abs=0.5), load_rig.told(ran)
+    # Who loses more hears worse.
+    assert all(record.agent_hears.mos < record.customer_hears.mos < 4.3 for record in ran.records)
