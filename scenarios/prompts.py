@@ -167,7 +167,10 @@ def _judge_delay(scene: Scene, delay_s: float, what: str) -> None:
     allowed_s = scene.testbed.target.deadlines.first_audio_s
     scene.facts["first_audio_delay_ms"] = round(delay_s * 1000)
     if delay_s > allowed_s:
-        raise scene.fault(f"the {what} began {delay_s:.1f} s after the answer; the target allows {allowed_s:g} s")
+        # What a stall tears is not recognised; then its repetition looks like the first.
+        raise scene.fault(
+            f"the {what} began {delay_s:.1f} s after the answer; the target allows {allowed_s:g} s", stall_s=STALL_S
+        )
 
 
 def hears_music(scene: Scene, customer: Customer) -> None:
