@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
+# A shell starts what goes on in the background deaf to Ctrl-C, and so all that a test starts, some of which it tells to
+# end by that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HERE = Path(__file__).parent
 SHARED_ADDRESSES = {

@@ -62,7 +62,7 @@ SPOKEN: tuple[Prompt, ...] = (
         "en", "greeting", "en-us+f2",
         "Thank you for calling Acme support. We will connect you with the next free agent.",
     ),
-    _spoken("en", "greeting_short", "en-us+m7", "Acme support."),
+    _spoken("en", "greeting_short", "en-us+m7", "Good morning from Acme, one moment please."),
     _spoken(
         "en", "after_hours", "en-us+m3",
         "Our office is closed right now. Opening hours are nine to six, Monday through Friday.",

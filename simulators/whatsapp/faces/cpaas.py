@@ -29,6 +29,7 @@ ERRORS: dict[int | str, dict[str, object]] = {
     400: {"model": CpaasError, "description": "A parameter is wrong"},
     401: {"model": CpaasError, "description": "No API key, or a wrong one"},
     403: {"model": CpaasError, "description": "WhatsApp refuses; Meta's error code is in the message"},
+    404: {"model": CpaasError, "description": "There is nothing at this path"},
     413: {"model": CpaasError, "description": "The body is too long"},
     429: {"model": CpaasError, "description": "A rate or a limit of concurrent calls is exceeded"},
     500: {"model": CpaasError, "description": "No trunk is connected, or the platform is out of order"},

@@ -25,6 +25,7 @@ from simulators.whatsapp.service import Platform
 ERRORS: dict[int | str, dict[str, object]] = {
     400: {"model": GraphError, "description": "A parameter is wrong, or the platform refuses"},
     401: {"model": GraphError, "description": "No token, calling not enabled, or no call permission"},
+    404: {"model": GraphError, "description": "There is nothing at this path"},
     413: {"model": GraphError, "description": "The body is too long"},
     429: {"model": GraphError, "description": "A rate or a limit of concurrent calls is exceeded"},
     500: {"model": GraphError, "description": "No trunk is connected, or the platform is out of order"},
