@@ -1,4 +1,4 @@
-# Not part of a run that names no feature, as it takes ten minutes:
+# Part of a run only that names this very file, as it takes ten minutes and a PBX to itself:
 #   trunkproof run --target reference-load features/load_go_live.feature
 @load
 Feature: The PBX carries the calls of a busy hour

@@ -31,8 +31,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 FEATURES = Path(__file__).resolve().parent.parent / "features"
-LOAD_FEATURES = "load_*.feature"
-"""Take long and a machine of their own: they run when they are named."""
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 USAGE_ERROR = 4
 """pytest's exit code for a command line that it does not understand."""
@@ -83,7 +81,7 @@ def run(
         *(["-n", str(count), "--dist=loadgroup"] if count > 1 else ["-p", "no:xdist"]),
     ]  # fmt: skip
     if not _features_named(context.args):
-        arguments[:0] = [str(FEATURES), f"--ignore-glob={FEATURES / LOAD_FEATURES}"]
+        arguments.insert(0, str(FEATURES))
     status = int(pytest.main(arguments))
     raise typer.Exit(HarnessMisuse.exit_code if status == USAGE_ERROR else status)
 

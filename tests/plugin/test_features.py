@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -159,3 +161,16 @@ def test_every_sentence_has_a_meaning_and_no_two_are_alike() -> None:
 
 def test_the_catalogue_in_the_docs_is_current() -> None:
     assert (ROOT / "docs" / "steps.md").read_text(encoding="utf-8") == render_catalogue()
+
+
+def collected(*arguments: str) -> str:
+    """What a run with these arguments would consist of."""
+    command = [sys.executable, "-m", "trunkproof.cli", "run", "--collect-only", "-q", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60).stdout
+
+
+def test_load_runs_belong_to_a_run_that_names_their_file_or_tag() -> None:
+    load = "test_a_minute_at_a_trickle"
+    assert load not in collected("features")
+    assert load in collected("features/load_go_live.feature")
+    assert load in collected("-m", "load", "features")

@@ -90,6 +90,7 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
     """In workers, before xdist's own hook looks for groups; a serial run knows its targets only later."""
+    placing.leave_out_load(config, items)
     if SETTINGS in config.stash:
         placing.assign(items, config.stash[SETTINGS].targets)
         placing.long_ones_first(items)

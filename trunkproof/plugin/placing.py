@@ -21,6 +21,8 @@ PBX_CALLS = frozenset(f"{CLAIM_PREFIX}{claim.value}" for claim in (Claim.CALLS_C
 GROUP = "xdist_group"
 LONG = "long"
 """The tag of scenarios that take twice as long as others."""
+LOAD = "load"
+"""The tag of scenarios that place a load run's calls."""
 CALLED_AT = pytest.StashKey[int]()
 """Which of the trunk's addresses that the PBX calls the scenario has its trunk at, as a position: a PBX that is up may
 have moved to other addresses than its file has."""
@@ -64,9 +66,23 @@ def long_ones_first(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONG not in tags_of(item))
 
 
+def leave_out_load(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect scenarios tagged ``@load``, which take minutes and a PBX to themselves, unless the run names their very
+    file or asks for the tag (``-m load``)."""
+    if LOAD in (config.option.markexpr or "").split():
+        return
+    base = config.invocation_params.dir
+    named = {(base / argument.partition("::")[0]).resolve() for argument in config.args}
+    dropped = [item for item in items if LOAD in tags_of(item) and item.path.resolve() not in named]
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if item not in dropped]
+
+
 def declare_marker(config: pytest.Config) -> None:
     """pytest must know the marker; xdist declares it only in its workers."""
     config.addinivalue_line("markers", f"{GROUP}(name): scenarios that one worker takes as a whole")
+    config.addinivalue_line("markers", f"{LOAD}: scenarios that are left out unless the run names their file")
     config.addinivalue_line("markers", f"{LONG}: scenarios that begin before others when several run side by side")
 
 
