@@ -102,7 +102,8 @@ def take_precedence() -> None:
             os.setpriority(os.PRIO_PROCESS, 0, 0)
 
 
-def _die_with_parent(parent_pid: int) -> None:
+def die_with_parent(parent_pid: int) -> None:
+    """End when the parent does, however that ends. Raises SystemExit when it has already."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
@@ -112,7 +113,7 @@ def _die_with_parent(parent_pid: int) -> None:
 def main(arguments: list[str]) -> int:
     """``python -m harness.child module:function fd parent_pid``."""
     entry, descriptor, parent_pid = arguments
-    _die_with_parent(int(parent_pid))
+    die_with_parent(int(parent_pid))
     # Ctrl-C goes to the whole process group; the harness decides when a simulator ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe = Connection(socket.socket(fileno=int(descriptor)).detach())

@@ -5,6 +5,7 @@ It does nothing at all in a pytest session without feature files.
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Generator, Iterator
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from harness.child import die_with_parent
 from harness.errors import Inconclusive, NotRun, TrunkproofError
 from scenarios.checks import clear_pbx
 from scenarios.scene import Scene
@@ -46,6 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
     worker_input = getattr(config, "workerinput", None)
     if worker_input is not None:
         if WORKER_KEY in worker_input:
+            # xdist's workers end their scenario first, a controller that was killed has no use for it.
+            die_with_parent(os.getppid())
             settings: RunSettings = pickle.loads(worker_input[WORKER_KEY])
             config.stash[SETTINGS] = settings
             _report_to_allure(config, settings.directory)
