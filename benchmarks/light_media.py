@@ -105,6 +105,7 @@ def measure(calls: int, seconds: float, codec: Codec, secured: bool, cores: list
     with MediaEngine(ADDRESSES[Party.CUSTOMER]) as customers, MediaEngine(ADDRESSES[Party.AGENT]) as agents:
         engines = {Party.CUSTOMER: customers, Party.AGENT: agents}
         pairs = [Pair(call + 1, engines, codec, secured) for call in range(calls)]
+        # The benchmark's own lengths of time: what begins and what is last on the way is not measured.
         time.sleep(SETTLE_S)
         for engine in engines.values():
             engine.health()

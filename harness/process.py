@@ -52,6 +52,24 @@ class AwaitExpired(Exception):
         self.seen = seen
 
 
+def start_child(entry: str, config: Any, log: Path) -> tuple[subprocess.Popen[bytes], Connection]:
+    """A process that runs ``entry`` with ``config``, and the harness's end of the pipe to it; see ``Simulator``."""
+    ours, theirs = socket.socketpair()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as log_file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "harness.child", entry, str(theirs.fileno()), str(os.getpid())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=log_file,
+            stderr=log_file,
+        )
+    theirs.close()
+    pipe = Connection(ours.detach())
+    pipe.send(config)
+    return process, pipe
+
+
 class Simulator:
     """One live simulator process: send it commands, wait for its events.
 
@@ -74,19 +92,7 @@ class Simulator:
         self._send_lock = threading.Lock()
         self._listeners: list[Callable[[Event], None]] = []
 
-        ours, theirs = socket.socketpair()
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as log_file:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "harness.child", entry, str(theirs.fileno()), str(os.getpid())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=log_file,
-                stderr=log_file,
-            )
-        theirs.close()
-        self._pipe = Connection(ours.detach())
-        self._pipe.send(config)
+        self._process, self._pipe = start_child(entry, config, log)
         self._reader = threading.Thread(target=self._read, name=f"{name} events", daemon=True)
         self._reader.start()
 

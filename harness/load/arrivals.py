@@ -59,13 +59,26 @@ class Arrivals:
         """How many calls of the whole arrive in the first ``seconds``, on average."""
         if self.process is Process.RECORDED:
             return float(sum(at < seconds for at in self.times))
-        calls = 0.0
+        return sum((part.from_rate + part.to_rate) / 2 * part.seconds for part in self._first(seconds))
+
+    def peak(self, seconds: float) -> float:
+        """Largest rate of the whole in the first ``seconds``, in calls/s; of RECORDED the mean."""
+        if self.process is Process.RECORDED:
+            return self.expected(seconds) / seconds
+        return max((max(part.from_rate, part.to_rate) for part in self._first(seconds)), default=0.0)
+
+    def _first(self, seconds: float) -> Iterator[Stretch]:
+        """The course up to a time."""
         for stretch in self.course:
+            if seconds <= 0:
+                return
             part = min(stretch.seconds, seconds)
             growth = (stretch.to_rate - stretch.from_rate) / stretch.seconds
-            calls += (stretch.from_rate + growth * part / 2) * part
+            yield Stretch(seconds=part, from_rate=stretch.from_rate, to_rate=stretch.from_rate + growth * part)
             seconds -= part
-        return calls + (self.course[-1].to_rate * seconds if self.course else 0.0)
+        if self.course and seconds > 0:
+            rate = self.course[-1].to_rate
+            yield Stretch(seconds=seconds, from_rate=rate, to_rate=rate)
 
     def due(self, random: Random) -> Iterator[float]:
         """The times of this part's arrivals in s, rising; endless, but for RECORDED and a course that ends at 0."""

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.child import Channel, ParentGone, is_stop
+from harness.child import Channel, ParentGone
+from harness.child_loop import takes_requests
 from harness.errors import TrunkproofError
 from harness.messages import Event, Request
 from scenarios.load.protocol import Drain, GeneratorConfig, HealthSampled, Offer
@@ -55,14 +56,13 @@ class _Generator:
             gc.freeze()
             gc.set_threshold(COLLECT_AFTER)
             loop.add_signal_handler(signal.SIGTERM, self._stopped.set)
-            loop.add_reader(self._channel.fileno(), self._readable)
-            self._channel.ready()
-            watch = loop.create_task(
-                stage.health.watch(lambda sample: self._emit(HealthSampled(sample=sample)), stage.tick)
-            )
-            await self._stopped.wait()
+            with takes_requests(self._channel, self._stopped, self._carry_out):
+                self._channel.ready()
+                watch = loop.create_task(
+                    stage.health.watch(lambda sample: self._emit(HealthSampled(sample=sample)), stage.tick)
+                )
+                await self._stopped.wait()
             watch.cancel()
-            loop.remove_reader(self._channel.fileno())
             with contextlib.suppress(asyncio.CancelledError):
                 await watch
             await stage.drain(0.0, DRAIN_AT_STOP_S)
@@ -74,18 +74,6 @@ class _Generator:
             if not self._parent_gone:
                 self._channel.emit(event)
         except ParentGone:
-            self._parent_gone = True
-            self._stopped.set()
-
-    def _readable(self) -> None:
-        try:
-            while request := self._channel.receive():
-                if is_stop(request.command):
-                    self._stopped.set()
-                    return
-                self._carry_out(request)
-        except ParentGone:
-            asyncio.get_running_loop().remove_reader(self._channel.fileno())
             self._parent_gone = True
             self._stopped.set()
 

@@ -14,7 +14,7 @@ from time import monotonic
 
 from harness.errors import Inconclusive, TrunkproofError
 from harness.load.profile import MixLine
-from harness.load.records import Cause, EarFigures, Flow, Party
+from harness.load.records import Cause, Flow, Party
 from harness.messages import Event
 from harness.target import Queue
 from scenarios.load.customers import CustomerPool
@@ -296,7 +296,7 @@ class LoadStage:
             opened_at=leg.call.times.answered_at,
             talk_began_at=talk_began_at,
             over_at=self._desk.over_at,
-            mos=lambda figures: self._mos(leg, figures),
+            mos=lambda figures: self._phones.mos(leg, figures),
         )
 
     def _over(self, live: LiveCall, customer_ear: HeardAtEar | None, agent_ear: HeardAtEar | None) -> None:
@@ -383,9 +383,6 @@ class LoadStage:
                 live.told(Signalling(code=event.code, reason=event.text or event.reason))
             else:
                 live.own_fault = f"the platform did not let the PBX's call through: {event.code} {event.reason}"
-
-    def _mos(self, leg: Leg, figures: EarFigures) -> float | None:
-        return self._phones.mos(leg, figures)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)

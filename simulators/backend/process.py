@@ -12,7 +12,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from harness.child import Channel, ParentGone, is_stop
+from harness.child import Channel, ParentGone
+from harness.child_loop import takes_requests
 from harness.http_server import HttpServer
 from harness.messages import Event, Request
 from simulators.backend.protocol import AnswerWith, BackendConfig, WebhookReceived, WhereWebhooks
@@ -62,14 +63,12 @@ class _Backend:
         self._stopped = asyncio.Event()
 
     async def live(self) -> None:
-        loop = asyncio.get_running_loop()
         self._server = HttpServer(make_app(self._inbox, self._emit), self._config.address, self._config.port)
         try:
             self._server.start()
-            loop.add_reader(self._channel.fileno(), self._readable)
-            self._channel.ready(carries_calls=False)
-            await self._stopped.wait()
-            loop.remove_reader(self._channel.fileno())
+            with takes_requests(self._channel, self._stopped, self._carry_out):
+                self._channel.ready(carries_calls=False)
+                await self._stopped.wait()
         finally:
             await self._server.stop()
 
@@ -77,17 +76,6 @@ class _Backend:
         try:
             self._channel.emit(event)
         except ParentGone:
-            self._stopped.set()
-
-    def _readable(self) -> None:
-        try:
-            while request := self._channel.receive():
-                if is_stop(request.command):
-                    self._stopped.set()
-                    return
-                self._carry_out(request)
-        except ParentGone:
-            asyncio.get_running_loop().remove_reader(self._channel.fileno())
             self._stopped.set()
 
     def _carry_out(self, request: Request) -> None:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from harness.load.records import Party
 from harness.sip.message import SipMessage
+from harness.sip.reasons import reason_of
 from simulators.light_phones.call import Call
 from simulators.light_phones.call_media import NO_CALL, CallMedia
 from simulators.light_phones.dialog import Dialog
 from simulators.light_phones.sdp import Codec, Security, UnacceptableSdpError
 from simulators.light_phones.times import CallState, Ending
 from simulators.light_phones.transactions import ServerTransaction
-from simulators.light_phones.wording import ALLOW, SDP_TYPE, reason_of
+from simulators.light_phones.wording import ALLOW, SDP_TYPE
 
 if TYPE_CHECKING:
     from simulators.light_phones.exchange import LightExchange

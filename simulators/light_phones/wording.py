@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.errors import HarnessMisuse
 from harness.sip.message import SipMessage
+from harness.sip.reasons import reason_of
 from simulators.light_phones.uris import Address
 
 AGENT = "trunkproof light phones"
@@ -16,36 +17,6 @@ SDP_TYPE = "Content-Type: application/sdp"
 COOKIE = "z9hG4bK"
 
 _RPORT = re.compile(r";\s*rport(?=\s*(?:;|,|$))", re.IGNORECASE)
-
-REASONS = {
-    100: "Trying",
-    180: "Ringing",
-    200: "OK",
-    400: "Bad Request",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    408: "Request Timeout",
-    415: "Unsupported Media Type",
-    416: "Unsupported URI Scheme",
-    420: "Bad Extension",
-    480: "Temporarily Unavailable",
-    481: "Call/Transaction Does Not Exist",
-    482: "Loop Detected",
-    486: "Busy Here",
-    487: "Request Terminated",
-    488: "Not Acceptable Here",
-    491: "Request Pending",
-    500: "Server Internal Error",
-    501: "Not Implemented",
-    503: "Service Unavailable",
-    600: "Busy Everywhere",
-    603: "Decline",
-}
-"""RFC 3261 section 21."""
-
-
-def reason_of(code: int) -> str:
-    return REASONS.get(code, "Unknown")
 
 
 def request(method: str, uri: str, headers: Iterable[str], body: str = "") -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 from sippy.MsgBody import MsgBody
 
 from harness.call_policy import CallAsked, CallDecided, Direction
+from harness.sip.reasons import reason_of
 from harness.wacid import make_wacid
 from simulators.trunk.admission import broken
 from simulators.trunk.call_report import DECLINING
@@ -18,7 +19,6 @@ from simulators.trunk.numbers import in_e164
 from simulators.trunk.passed_call import PassedCall
 from simulators.trunk.profile import BusinessCallsTable
 from simulators.trunk.protocol import Leg
-from simulators.trunk.reasons import reason_of
 from simulators.trunk.sdp import NoCommonCodecError
 from simulators.trunk.sippy_text import unquoted
 from simulators.trunk.switchboard import Switchboard

@@ -30,12 +30,12 @@ from sippy.SipTo import SipTo
 from sippy.SipURL import SipURL
 
 from harness.messages import Event
+from harness.sip.reasons import reason_of
 from simulators.trunk.call_report import CallReport
 from simulators.trunk.call_state import CallState, Side, Signal
 from simulators.trunk.leg import LegUserAgent, signal_of
 from simulators.trunk.profile import Profile
 from simulators.trunk.protocol import CallFinished, CallStarted, Direction, Leg
-from simulators.trunk.reasons import reason_of
 from simulators.trunk.sippy_text import quotable
 
 

@@ -27,6 +27,7 @@ from harness.sip.message import (
     parse,
     salvage,
 )
+from harness.sip.reasons import reason_of
 from harness.trace import SipTraceEntry, SipTraceWriter, decode_octets
 from simulators.trunk.conduct import Conduct
 from simulators.trunk.dress import change_sdp, dress, dress_for_customer
@@ -35,7 +36,6 @@ from simulators.trunk.kept_trace import HeldMessage, KeptTrace
 from simulators.trunk.profile import Profile
 from simulators.trunk.protocol import BrokenRule, Leg, TracedCalls
 from simulators.trunk.proxies import Passage, Proxies
-from simulators.trunk.reasons import reason_of
 from simulators.trunk.sdp import without_ear
 from simulators.trunk.sippy_text import for_sippy, from_sippy
 from simulators.trunk.tcp import TcpWire

@@ -11,6 +11,7 @@ from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
 
 from harness.call_policy import CallAsked, CallDecided, Direction
+from harness.sip.reasons import reason_of
 from simulators.trunk.call_report import CallReport, Happening
 from simulators.trunk.call_state import Side, Signal
 from simulators.trunk.gate import Gate
@@ -18,7 +19,6 @@ from simulators.trunk.header_rules import without_controls
 from simulators.trunk.leg import LegUserAgent
 from simulators.trunk.policy import Decision, NoDecision
 from simulators.trunk.protocol import Leg
-from simulators.trunk.reasons import reason_of
 from simulators.trunk.switchboard import Switchboard
 
 NOT_LET_THROUGH = 403

@@ -9,12 +9,12 @@ from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
 
 from harness.messages import Event
+from harness.sip.reasons import reason_of
 from simulators.trunk.digest import Challenger, Expected, Proof
 from simulators.trunk.header_rules import without_controls
 from simulators.trunk.numbers import in_e164
 from simulators.trunk.profile import Profile
 from simulators.trunk.protocol import Refused
-from simulators.trunk.reasons import reason_of
 
 Answer = list[Any]
 """What sippy's transaction layer wants for a request that is answered at once."""

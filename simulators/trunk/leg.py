@@ -19,9 +19,9 @@ from sippy.UA import UA
 from sippy.UacStateCancelling import UacStateCancelling
 from sippy.UaStateDisconnected import UaStateDisconnected
 
+from harness.sip.reasons import reason_of
 from simulators.trunk.call_state import Side, Signal
 from simulators.trunk.protocol import Leg
-from simulators.trunk.reasons import reason_of
 from simulators.trunk.transactions import SideTransactions
 
 RELAY_LIMIT_S = 32

@@ -8,12 +8,12 @@ from typing import Any
 from sippy.CCEvents import CCEventDisconnect, CCEventFail, CCEventRing
 from sippy.MsgBody import MsgBody
 
+from harness.sip.reasons import reason_of
 from simulators.trunk.call import Call, CallFacts, OutgoingLeg, Surroundings, contact_of, other
 from simulators.trunk.call_report import CallReport
 from simulators.trunk.call_state import Side, Signal
 from simulators.trunk.leg import LegUserAgent
 from simulators.trunk.protocol import Leg
-from simulators.trunk.reasons import reason_of
 
 Translation = Callable[[int, str], tuple[int, str]]
 """What the caller is told (code and reason phrase) when the called side refused with these."""

@@ -12,7 +12,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from harness.child import Channel, ParentGone, is_stop
+from harness.child import Channel, ParentGone
+from harness.child_loop import takes_requests
 from harness.errors import HarnessMisuse, TrunkproofError
 from harness.messages import Event, Request
 from harness.trace import SipTraceWriter
@@ -101,12 +102,11 @@ class _Trunk:
             self._core.start(places, self._edge.customer.send, self._edge.pbx.send, self._platform)
             if self._platform is not None:
                 await self._platform.start()
-            loop.add_reader(self._channel.fileno(), self._readable)
-            _collect_seldom()
-            self._channel.ready()
-            self._keep_alive(loop)
-            await self._stopped.wait()
-            loop.remove_reader(self._channel.fileno())
+            with takes_requests(self._channel, self._stopped, self._carry_out):
+                _collect_seldom()
+                self._channel.ready()
+                self._keep_alive(loop)
+                await self._stopped.wait()
             await self._raw_lines.close_all()
             await self._say_goodbye()
         finally:
@@ -168,17 +168,6 @@ class _Trunk:
     def _end_alone(self) -> None:
         self._parent_gone = True
         self._stopped.set()
-
-    def _readable(self) -> None:
-        try:
-            while request := self._channel.receive():
-                if is_stop(request.command):
-                    self._stopped.set()
-                    return
-                self._carry_out(request)
-        except ParentGone:
-            asyncio.get_running_loop().remove_reader(self._channel.fileno())
-            self._end_alone()
 
     def _carry_out(self, request: Request) -> None:
         handler = _COMMANDS.get(type(request.command))

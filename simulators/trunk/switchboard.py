@@ -23,12 +23,30 @@ from simulators.trunk.numbers import formatted
 from simulators.trunk.policy import Platform
 from simulators.trunk.profile import Profile
 from simulators.trunk.protocol import CallFinished, Leg, TrunkConfig
-from simulators.trunk.reasons import KNOWN_METHODS
 from simulators.trunk.relay import Relays
 from simulators.trunk.sdp import SdpPolicy, shape_offer
 from simulators.trunk.transactions import SideTransactions
 from simulators.trunk.wire import Address
 
+KNOWN_METHODS = frozenset(
+    [
+        "INVITE",
+        "ACK",
+        "BYE",
+        "CANCEL",
+        "OPTIONS",
+        "REGISTER",
+        "INFO",
+        "PRACK",
+        "SUBSCRIBE",
+        "NOTIFY",
+        "UPDATE",
+        "MESSAGE",
+        "REFER",
+        "PUBLISH",
+    ]
+)
+"""Methods of RFC 3261, 6086, 3262, 6665, 3311, 3428, 3515 and 3903."""
 REMEMBERED_CALLS = 4096
 """Calls whose placeholders are kept for late messages (a repeated BYE, its answer)."""
 

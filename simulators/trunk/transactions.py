@@ -17,7 +17,7 @@ from sippy.SipTransactionManager import RINGING, TRYING, SipTMRetransmitO, SipTr
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 
-from simulators.trunk.reasons import reason_of
+from harness.sip.reasons import reason_of
 
 Address = tuple[str, int]
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.call_policy import CallAsked, CallDecided, Direction
+from harness.sip.reasons import reason_of
 from harness.wacid import make_wacid
 from simulators.trunk.entrance import Entrance
 from simulators.trunk.gate import Gate
@@ -13,7 +14,6 @@ from simulators.trunk.leg import LegUserAgent
 from simulators.trunk.numbers import in_e164
 from simulators.trunk.passed_call import PassedCall
 from simulators.trunk.protocol import ENTRY_HEADER, Leg
-from simulators.trunk.reasons import reason_of
 from simulators.trunk.sdp import NoCommonCodecError
 from simulators.trunk.sippy_text import as_received, unquoted
 from simulators.trunk.switchboard import Switchboard, uri_of

@@ -11,7 +11,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from harness.child import Channel, ParentGone, is_stop
+from harness.child import Channel, ParentGone
+from harness.child_loop import takes_requests
 from harness.errors import TrunkproofError
 from harness.http_server import HttpServer
 from harness.messages import Event, Request
@@ -96,10 +97,9 @@ class _Process:
             self._delivery.start()
             working = loop.create_task(self._work())
             working.add_done_callback(lambda _: self._stopped.set())
-            loop.add_reader(self._channel.fileno(), self._readable)
-            self._channel.ready(carries_calls=False)
-            await self._stopped.wait()
-            loop.remove_reader(self._channel.fileno())
+            with takes_requests(self._channel, self._stopped, self._requests.put_nowait):
+                self._channel.ready(carries_calls=False)
+                await self._stopped.wait()
             working.cancel()
             with suppress(asyncio.CancelledError):
                 await working
@@ -118,17 +118,6 @@ class _Process:
     def _end_alone(self) -> None:
         self._parent_gone = True
         self._stopped.set()
-
-    def _readable(self) -> None:
-        try:
-            while request := self._channel.receive():
-                if is_stop(request.command):
-                    self._stopped.set()
-                    return
-                self._requests.put_nowait(request)
-        except ParentGone:
-            asyncio.get_running_loop().remove_reader(self._channel.fileno())
-            self._end_alone()
 
     async def _work(self) -> None:
         """Carry out one command after another: some take a moment, and their order counts."""

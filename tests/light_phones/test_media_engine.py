@@ -26,6 +26,7 @@ def until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
+        # The engine's counts are looked at, as it tells of none of them by itself.
         time.sleep(0.01)
 
 

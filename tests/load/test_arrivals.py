@@ -88,3 +88,18 @@ def test_recorded_times_are_shared_out():
 def test_a_course_that_ends_at_0_ends():
     fading = Arrivals(process=Process.CONSTANT, course=(Stretch(seconds=10, from_rate=2, to_rate=0),))
     assert len(list(fading.due(Random()))) == 10
+
+
+@given(COURSES, st.floats(0.5, 200))
+def test_the_peak_is_the_largest_rate_that_there_is(course: tuple[Stretch, ...], seconds: float):
+    arrivals = Arrivals(process=Process.POISSON, course=course)
+    rates = [arrivals.rate(seconds * n / 1000) for n in range(1000)]
+    assert max(rates) <= arrivals.peak(seconds) + 1e-9
+    assert arrivals.peak(seconds) <= max(max(one.from_rate, one.to_rate) for one in course) + 1e-9
+    assert arrivals.expected(seconds) <= arrivals.peak(seconds) * seconds + 1e-6
+
+
+def test_the_peak_is_of_the_time_asked_for_only():
+    spike = section(process="spike", rate=1, spike_at_s=20, spike_s=10, spike_rate=9)
+    assert (spike.peak(20.0), spike.peak(21.0), spike.peak(100.0)) == (1, 9, 9)
+    assert Arrivals(process=Process.RECORDED, times=(0.0, 1.0, 2.0, 3.0)).peak(8.0) == 0.5

@@ -18,7 +18,7 @@ from harness.load.spread import Spread
 from harness.verdict import Verdict
 from scenarios.load.protocol import GeneratorConfig, Offer
 from trunkproof.load.fleet import Fleet, Listener, Worker
-from trunkproof.load.plan import expected_up, peak_rate
+from trunkproof.load.plan import expected_up
 
 OFFERED_S = 8.0
 HOLDING_S = 6.0
@@ -37,7 +37,7 @@ class Baseline(Listener):
         self._seed = seed
         arrivals = load.arrivals.arrivals(load.duration_s)
         up = min(expected_up(load, arrivals), float(load.limits.at_once), float(load.customers.count))
-        self.rate = min(max(peak_rate(load), up / HOLDING_S), MOST_PER_S * len(fleet.alive))
+        self.rate = min(max(arrivals.peak(load.duration_s), up / HOLDING_S), MOST_PER_S * len(fleet.alive))
         self._load = load.model_copy(
             update={
                 "holding": Spread(mean_s=HOLDING_S),

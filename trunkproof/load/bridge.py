@@ -7,13 +7,9 @@ the whole worker; here gevent's loop waits for the pipe.
 from __future__ import annotations
 
 import pickle
-import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing.connection import Connection
-from os import getpid
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +19,7 @@ from gevent.socket import wait_read
 from gevent.timeout import Timeout
 
 from harness.messages import CannotStart, Command, Event, Ready, Reply, Request, Stop
+from harness.process import start_child
 
 START_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 5.0
@@ -45,19 +42,7 @@ class Bridge:
         self._replies: dict[int, AsyncResult] = {}
         self._ready = AsyncResult()
         self._stopping = False
-        ours, theirs = socket.socketpair()
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as log_file:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "harness.child", entry, str(theirs.fileno()), str(getpid())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=log_file,
-                stderr=log_file,
-            )
-        theirs.close()
-        self._pipe = Connection(ours.detach())
-        self._pipe.send(config)
+        self._process, self._pipe = start_child(entry, config, log)
         self._reader = gevent.spawn(self._read)
 
     @property

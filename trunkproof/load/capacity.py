@@ -25,7 +25,7 @@ from harness.verdict import Verdict
 from scenarios.load.protocol import Offer
 from trunkproof.load.company import others_in_the_way
 from trunkproof.load.fleet import Fleet, Worker
-from trunkproof.load.plan import LoadRequest, mean_of
+from trunkproof.load.plan import LoadRequest, stay_s
 from trunkproof.load.run import OFFER_SLACK_S, LoadRun
 from trunkproof.plugin.progress import Progress
 
@@ -182,8 +182,7 @@ def _begun(request: LoadRequest, kind: SearchKind, *, short: bool) -> Search:
     load = request.load
     at_once = min(load.limits.at_once, load.customers.count)
     if isinstance(search, RateSearch):
-        stays = max(mean_of(load.holding) + mean_of(load.agents.answer_after), 0.1)
-        return replace(search, most=at_once / stays)
+        return replace(search, most=at_once / max(stay_s(load), 0.1))
     return replace(search, most=at_once, start=min(search.start, at_once))
 
 

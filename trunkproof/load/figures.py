@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from harness.load.health import CPU, LOOP_LAG_MS
 from harness.load.records import CallRecord, Cause, HealthSample
 
 RECENT = 2000
 """Calls that percentiles are of."""
 SLIP_NOTICED_MS = 50.0
-LAG_NOTICED_MS = 100.0
-CPU_NOTICED = 0.9
 
 
 @dataclass(slots=True)
@@ -96,8 +95,8 @@ class Figures:
         drops = sum(sample.receive_drops for sample in samples)
         troubles = [
             *([f"calls begin {late:.0f} ms late"] if late > SLIP_NOTICED_MS else []),
-            *([f"its loop lags {lag:.0f} ms"] if lag > LAG_NOTICED_MS else []),
-            *([f"a core is {busy:.0%} busy"] if busy > CPU_NOTICED else []),
+            *([f"its loop lags {lag:.0f} ms"] if lag > LOOP_LAG_MS else []),
+            *([f"a core is {busy:.0%} busy"] if busy > CPU else []),
             *([f"{drops} packets dropped on arrival"] if drops else []),
         ]
         return "; ".join(troubles) or "well"

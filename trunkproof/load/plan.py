@@ -8,13 +8,9 @@ from pathlib import Path
 from harness.errors import HarnessMisuse
 from harness.load.arrivals import Arrivals
 from harness.load.profile import LoadProfile
-from harness.load.spread import Spread
 from harness.target import Target
 from trunkproof.load.fleet import Bind
 from trunkproof.load.protocol import GENERATOR
-
-STEP_S = 0.05
-"""In which the rate is summed up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +70,7 @@ def require_allowed(target: Target, request: LoadRequest) -> None:
 def require_within_limits(load: LoadProfile, where: str) -> None:
     """Raises HarnessMisuse for a profile whose own limits keep it from offering what it says."""
     arrivals = load.arrivals.arrivals(load.duration_s)
-    calls = expected_calls(arrivals, load.duration_s)
+    calls = arrivals.expected(load.duration_s)
     if calls < 1:
         raise HarnessMisuse("no call arrives", where=where, suggestion="set [arrivals] rate")
     if calls > load.limits.calls:
@@ -93,30 +89,11 @@ def require_within_limits(load: LoadProfile, where: str) -> None:
             )
 
 
-def expected_calls(arrivals: Arrivals, seconds: float) -> float:
-    """How many calls arrive in the first ``seconds``, on average."""
-    if arrivals.times:
-        return float(sum(at < seconds for at in arrivals.times))
-    return sum(arrivals.rate((n + 0.5) * STEP_S) for n in range(round(seconds / STEP_S))) * STEP_S
-
-
-def peak_rate(load: LoadProfile) -> float:
-    """Largest rate of the profile in calls/s; of a list of times its mean."""
-    arrivals = load.arrivals.arrivals(load.duration_s)
-    if arrivals.times:
-        return expected_calls(arrivals, load.duration_s) / load.duration_s
-    steps = max(1, round(load.duration_s / STEP_S))
-    return max(arrivals.rate((n + 0.5) * STEP_S) for n in range(steps))
-
-
 def expected_up(load: LoadProfile, arrivals: Arrivals) -> float:
-    """How many calls are up at most, on average: those that arrive within a holding time (Little's law)."""
-    stays = min(mean_of(load.holding) + mean_of(load.agents.answer_after), load.duration_s)
-    if arrivals.times:
-        return expected_calls(arrivals, load.duration_s) / load.duration_s * stays
-    return peak_rate(load) * stays
+    """How many calls are up at most, on average: those that arrive while one stays (Little's law)."""
+    return arrivals.peak(load.duration_s) * min(stay_s(load), load.duration_s)
 
 
-def mean_of(spread: Spread) -> float:
-    """Mean of a spread in s, its cuts left aside."""
-    return (spread.least_s + spread.most_s) / 2 if spread.distribution == "uniform" else spread.mean_s
+def stay_s(load: LoadProfile) -> float:
+    """How long a call is up on average, in s."""
+    return load.holding.mean() + load.agents.answer_after.mean()

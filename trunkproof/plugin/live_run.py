@@ -63,7 +63,6 @@ class LiveRun:
         self._targets: list[RunTarget] = []
         self._profiles: dict[str, Profile] = {}
         self._live = LivePbxs(directory, self.progress.task)
-        self._notes: list[str] = []
         self._errors: list[str] = []
         self._blame: tuple[Verdict, Blame] | None = None
         self._seed = random.SystemRandom().randrange(1, 1 << 30)
@@ -171,7 +170,8 @@ class LiveRun:
         for name in (SHORTFALL_NAME, NOTES_NAME):
             for path in sorted(self.directory.glob(f"work/*/{name}")):
                 notes = path.read_text(encoding="utf-8").splitlines()
-                self._notes.extend(note for note in dict.fromkeys(notes) if note not in self._notes)
+                known = self._live.notes
+                known.extend(note for note in dict.fromkeys(notes) if note not in known)
 
     def _write_run_record(self) -> None:
         verdict, blame = self._blame or (None, None)
@@ -196,7 +196,7 @@ class LiveRun:
             workers=self._workers,
             command=self._command,
             versions={"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
-            notes=[*self._live.notes, *self._notes],
+            notes=self._live.notes,
             errors=self._errors,
             run_verdict=verdict,
             run_blame=blame,

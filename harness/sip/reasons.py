@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 REASONS = {
+    100: "Trying",
     180: "Ringing",
     200: "OK",
     400: "Bad Request",
@@ -38,26 +39,6 @@ REASONS = {
 }
 
 _CLASSES = {4: "Request Failure", 5: "Server Failure", 6: "Global Failure"}
-
-KNOWN_METHODS = frozenset(
-    [
-        "INVITE",
-        "ACK",
-        "BYE",
-        "CANCEL",
-        "OPTIONS",
-        "REGISTER",
-        "INFO",
-        "PRACK",
-        "SUBSCRIBE",
-        "NOTIFY",
-        "UPDATE",
-        "MESSAGE",
-        "REFER",
-        "PUBLISH",
-    ]
-)
-"""Methods of RFC 3261, 6086, 3262, 6665, 3311, 3428, 3515 and 3903."""
 
 
 def reason_of(code: int) -> str:
