@@ -156,7 +156,7 @@ class LoadProfile(Section):
     seed: int = 1
     """Of all that is drawn; the same seed draws the same calls."""
     establishment_threshold_s: Annotated[float, Field(gt=0)] = 32.0
-    """After how long without a final response an attempt has failed (RFC 7501 section 3.9); timer B."""
+    """After how long without a final response an attempt has failed (RFC 7501 section 3.3.2); timer B."""
     holding: Spread = Spread(distribution="exponential", mean_s=120.0, least_s=2.0)
     """How long the parties talk."""
     arrivals: ArrivalsSection

@@ -39,7 +39,7 @@ class Cause(StrEnum):
     REFUSED = "refused"
     """A final response from 300 to 699 of the PBX."""
     NO_RESPONSE = "no_response"
-    """No final response within the establishment threshold time (RFC 7501 section 3.9)."""
+    """No final response within the establishment threshold time (RFC 7501 section 3.3.2)."""
     NO_AGENT = "no_agent"
     """It was answered, and no agent's phone rang in time."""
     WRONG_DESTINATION = "wrong_destination"
