@@ -1,4 +1,4 @@
-"""What a load run keeps of each call, of the generator, and of the PBX.
+"""What a load run keeps of each call, of the generator and its processes, and of the PBX.
 
 All ``*_at`` are s since the run's beginning (``t = 0`` is the first moment at which a call may be due), durations s
 unless named ``_ms``. None: it did not happen, or could not be measured.
@@ -167,6 +167,23 @@ class HealthSample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSample:
+    """One of the run's own processes at one moment: of those on the controller's machine."""
+
+    at: float
+    process: str
+    """``trunk``, ``generator``, ``platform``, ``controller`` …"""
+    worker: str
+    """The worker it belongs to; empty: to the run as a whole."""
+    pid: int
+    memory_bytes: int
+    """Its own: pages that are resident and of no file."""
+    descriptors: int
+    ports: int
+    """UDP ports that are bound, and TCP ports that are listened at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PbxSample:
     """The PBX at one moment, as its adapter sees it; None: cannot be asked."""
 
@@ -174,6 +191,7 @@ class PbxSample:
     cpu: float | None = None
     """Cores."""
     memory_bytes: int | None = None
+    """Its own: pages that are resident and of no file."""
     channels: int | None = None
     descriptors: int | None = None
     waiting: int | None = None

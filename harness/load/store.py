@@ -1,8 +1,9 @@
 """The files of a load run: ``load/`` in its run directory.
 
-``calls.csv``, ``health.csv`` and ``pbx.csv`` have a line per record, whose columns are the fields of the records; they
-grow while the run goes on and can be read at any time. Points in time and durations are s, rounded to 1 µs, unless a
-column's name says otherwise; an empty field is None. ``load.json`` is the run as a whole, written at its end.
+``calls.csv``, ``health.csv``, ``processes.csv`` and ``pbx.csv`` have a line per record, whose columns are the fields of
+the records; they grow while the run goes on and can be read at any time. Points in time and durations are s, rounded to
+1 µs, unless a column's name says otherwise; an empty field is None. ``load.json`` is the run as a whole, written at its
+end.
 """
 
 from __future__ import annotations
@@ -23,13 +24,18 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import HarnessMisuse
-from harness.load.records import CallRecord, HealthSample, PbxSample
+from harness.load.records import CallRecord, HealthSample, PbxSample, ProcessSample
 from harness.load.result import LoadResult
 from harness.load.table import Column, Table, columns_of, values_of
 
 DIRECTORY = "load"
 RESULT = "load.json"
-FILES: dict[type, str] = {CallRecord: "calls.csv", HealthSample: "health.csv", PbxSample: "pbx.csv"}
+FILES: dict[type, str] = {
+    CallRecord: "calls.csv",
+    HealthSample: "health.csv",
+    ProcessSample: "processes.csv",
+    PbxSample: "pbx.csv",
+}
 
 SCHEMA_VERSION = 1
 FLUSHED_EVERY_S = 1.0
@@ -53,7 +59,7 @@ class LoadStore:
         self._clock = clock
         self._flushed_at = clock()
 
-    def add(self, record: CallRecord | HealthSample | PbxSample) -> None:
+    def add(self, record: CallRecord | HealthSample | ProcessSample | PbxSample) -> None:
         """One more line of its file."""
         self._writers[type(record)].writerow(map(_written, values_of(record)))
         if self._clock() - self._flushed_at >= FLUSHED_EVERY_S:
@@ -115,6 +121,11 @@ def read_calls(run_directory: Path) -> Table[CallRecord]:
 def read_health(run_directory: Path) -> Table[HealthSample]:
     """The generators, second by second."""
     return read_table(run_directory, HealthSample)
+
+
+def read_processes(run_directory: Path) -> Table[ProcessSample]:
+    """The run's own processes, moment by moment."""
+    return read_table(run_directory, ProcessSample)
 
 
 def read_pbx(run_directory: Path) -> Table[PbxSample]:

@@ -15,7 +15,8 @@ _UTIME, _STIME = 11, 12
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """``cpu`` in cores since the last look, None at the first; memory is what is resident."""
+    """``cpu`` in cores since the last look, None at the first; memory is its own: what is resident
+    and of no file."""
 
     cpu: float | None
     memory_bytes: int
@@ -33,7 +34,7 @@ class ProcessUse:
         """As of now; None when the process is gone, or not ours to look at."""
         try:
             fields = (self._directory / "stat").read_text().rpartition(")")[2].split()
-            pages = int((self._directory / "statm").read_text().split()[1])
+            resident, of_files = map(int, (self._directory / "statm").read_text().split()[1:3])
             descriptors = sum(1 for _ in (self._directory / "fd").iterdir())
         except (OSError, IndexError, ValueError):
             return None
@@ -42,4 +43,4 @@ class ProcessUse:
         cpu = None
         if before is not None and at > before[0]:
             cpu = (ticks - before[1]) / _TICKS_PER_S / (at - before[0])
-        return Use(cpu, pages * _PAGE_BYTES, descriptors)
+        return Use(cpu, (resident - of_files) * _PAGE_BYTES, descriptors)

@@ -27,7 +27,7 @@ def test_of_this_process() -> None:
 def test_a_name_with_anything_in_it_and_a_process_that_is_gone(tmp_path: Path) -> None:
     (tmp_path / "7" / "fd").mkdir(parents=True)
     (tmp_path / "7" / "stat").write_text("7 (a) b) (c) S " + " ".join(str(n) for n in range(1, 50)))
-    (tmp_path / "7" / "statm").write_text("10 3 2 1 0 1 0")
+    (tmp_path / "7" / "statm").write_text("10 7 2 1 0 1 0")
     found = ProcessUse(7, proc=tmp_path).look()
-    assert found is not None and found.memory_bytes == 3 * os.sysconf("SC_PAGE_SIZE")
+    assert found is not None and found.memory_bytes == 5 * os.sysconf("SC_PAGE_SIZE")
     assert ProcessUse(8, proc=tmp_path).look() is None

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from harness.load.criteria import RunVerdict, judge, verdict_of
 from harness.load.health import Health, judge_health
+from harness.load.leaks import LEAK_MEASURES, Observed, judge_leaks
 from harness.load.measures import measure
 from harness.load.profile import CriteriaSection, LoadProfile
 from harness.load.records import HealthSample, PbxSample
 from harness.load.result import BaselineResult, CapacityResult, LoadResult, LostWorker, ProbeResult
 from harness.load.search_step import SearchKind
-from harness.load.store import read_calls, read_health, read_pbx
+from harness.load.store import read_calls, read_health, read_pbx, read_processes
 from harness.load.table import Table
 from harness.target import Target
 from harness.verdict import EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_PBX_FAULT, Verdict
@@ -23,7 +24,7 @@ from trunkproof.load.conditions import conditions
 from trunkproof.load.plan import LoadRequest
 from trunkproof.load.probes import said_of
 
-NEVER_EXCUSED = frozenset({"cross_talk_calls", "leaked_channels"})
+NEVER_EXCUSED = frozenset({"cross_talk_calls", "leaked_channels"}) | LEAK_MEASURES
 """What no want of processors explains."""
 
 
@@ -44,6 +45,8 @@ class Course:
     baseline: BaselineResult | None
     capacity: CapacityResult | None = None
     probes: tuple[ProbeResult, ...] = ()
+    left_alive: tuple[str, ...] = ()
+    """Processes of ours that have not ended with the run."""
 
     @property
     def shares_the_machine(self) -> bool:
@@ -65,6 +68,18 @@ def conclude(directory: Path, course: Course) -> LoadResult:
         demanded = CriteriaSection()
         health = _health_of_search(course.capacity)
     criteria = judge(demanded, measures, leaked_channels=course.leaked_channels)
+    criteria += judge_leaks(
+        demanded,
+        Observed(
+            processes=read_processes(directory),
+            pbx=read_pbx(directory),
+            calls=calls,
+            offered_s=min(load.duration_s, course.lasted_s),
+            drained_at=course.lasted_s,
+            left_alive=course.left_alive,
+            unseen=_unseen(course),
+        ),
+    )
     missed = {criterion.measure for criterion in criteria if criterion.verdict is Verdict.FAIL}
     if health.verdict is Verdict.PASS and missed and not missed & NEVER_EXCUSED and course.shares_the_machine:
         health = _in_company(samples, read_pbx(directory))
@@ -138,6 +153,13 @@ def _found(capacity: CapacityResult, incomplete: str) -> RunVerdict:
     if not carried:
         return RunVerdict(verdict=Verdict.FAIL, exit_code=EXIT_PBX_FAULT, headline=f"Carries nothing: {known}")
     return RunVerdict(verdict=Verdict.PASS, exit_code=EXIT_PASS, headline=known[0].upper() + known[1:])
+
+
+def _unseen(course: Course) -> str:
+    """Why our own processes cannot be judged."""
+    if course.lost:
+        return f"{course.lost[0].worker} was lost"
+    return "" if course.request.local else "load workers are on other machines"
 
 
 def _incomplete(course: Course) -> str:

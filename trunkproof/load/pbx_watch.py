@@ -8,7 +8,7 @@ from time import monotonic
 
 from harness.errors import TrunkproofError
 from harness.load.records import PbxSample
-from simulators.pbx.adapter import PbxAdapter
+from simulators.pbx.adapter import PbxAdapter, PbxResources
 
 PERIOD_S = 1.0
 JOIN_S = 12.0
@@ -24,6 +24,7 @@ class PbxWatch:
         self._samples: queue.SimpleQueue[PbxSample] = queue.SimpleQueue()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, name="PBX watch", daemon=True)
+        self._first: PbxSample | None = None
         self.problem = ""
         """Why there are no samples of some moments; empty when there are of all, or the PBX cannot be asked at all."""
 
@@ -57,18 +58,42 @@ class PbxWatch:
                 continue
             if resources is None:
                 return
-            self._samples.put(
-                PbxSample(
-                    at=monotonic() - self._zero_at,
-                    cpu=resources.cpu,
-                    memory_bytes=resources.memory_bytes,
-                    channels=resources.channels,
-                    descriptors=resources.descriptors,
-                    waiting=resources.waiting,
-                )
-            )
+            self._keep(resources)
             due = max(due + PERIOD_S, monotonic())
             self._over.wait(due - monotonic())
+
+
+    def look_once(self) -> bool:
+        """A sample now, from the calling thread. Whether the PBX has no more descriptors than at the first look, as far
+        as it can be asked."""
+        try:
+            resources = self._adapter.resources()
+        except TrunkproofError:
+            return True
+        if resources is None:
+            return True
+        first, sample = self._first, self._keep(resources)
+        if first is None or first.descriptors is None or sample.descriptors is None:
+            return True
+        return sample.descriptors <= first.descriptors
+
+    def _keep(self, resources: PbxResources) -> PbxSample:
+        sample = sample_of(resources, monotonic() - self._zero_at)
+        self._samples.put(sample)
+        self._first = self._first or sample
+        return sample
+
+
+def sample_of(resources: PbxResources, at: float) -> PbxSample:
+    """What a PBX uses, ``at`` (s) from the run's beginning."""
+    return PbxSample(
+        at=at,
+        cpu=resources.cpu,
+        memory_bytes=resources.memory_bytes,
+        channels=resources.channels,
+        descriptors=resources.descriptors,
+        waiting=resources.waiting,
+    )
 
 
 def channels_left(adapter: PbxAdapter, before: int, patience_s: float) -> int | None:

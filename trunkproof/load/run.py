@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import threading
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ from trunkproof.load.fleet import Fleet, Listener, Worker
 from trunkproof.load.pbx_watch import PbxWatch, channels_left
 from trunkproof.load.plan import LoadRequest, require_allowed, require_within_limits
 from trunkproof.load.probes import Probes, require_room
+from trunkproof.load.process_watch import ProcessWatch
 from trunkproof.load.view import View
 from trunkproof.plugin.progress import Progress
 from trunkproof.plugin.work_files import mask_work_files, secrets_of
@@ -42,6 +44,7 @@ LEAD_S = 1.0
 """From the order to t = 0, so that each worker has it in time."""
 OFFER_SLACK_S = 20.0
 """How long after its end an offer may take to be said to be over."""
+REST_LOOK_S = 0.2
 HURRIED_S = 5.0
 """Patience of the drain after an interrupt."""
 INTERRUPTED = "it was interrupted"
@@ -72,6 +75,7 @@ class LoadRun(Listener):
         self._probed_until = 0.0
         self._lost: list[LostWorker] = []
         self._watch: PbxWatch | None = None
+        self._processes = ProcessWatch()
         self._errors: list[str] = []
         self._blame: tuple[Verdict, Blame] | None = None
         self._result: LoadResult | None = None
@@ -101,6 +105,8 @@ class LoadRun(Listener):
         if self._watch is not None:
             for sample in self._watch.samples():
                 self.pbx_seen(sample)
+        for seen in self._processes.samples():
+            self.store.add(seen)
         self.view.show(self.figures, self._ends_at - monotonic(), self._note)
 
     def pbx_seen(self, sample: PbxSample) -> None:
@@ -242,15 +248,20 @@ class LoadRun(Listener):
         self._watch = PbxWatch(adapter, self.zero_at)
         self._watch.start()
         ends.callback(self._watch.stop)
+        ends.callback(self._processes.stop)
+        self._processes.start(self.zero_at, {worker.pid: worker.name for worker in fleet.workers})
         self._start_probes(system, ends)
         capacity = self.offer_all(fleet)
         lasted_s = monotonic() - self.zero_at
         leaked = self._leaked(adapter, before, target)
+        self._come_to_rest(target.deadlines.release_s)
         workers = tuple(worker.name for worker in fleet.workers)
         fleet.stop_generators()
         fleet.listener = Listener()
         self._watch.stop()
+        self._processes.stop()
         self.tick()
+        fleet.stop()
         if self._watch.problem:
             self._live.notes.append(f"the PBX could not always be asked for its resources: {self._watch.problem}")
         self.store.flush()
@@ -273,6 +284,7 @@ class LoadRun(Listener):
                 baseline=baseline,
                 capacity=capacity,
                 probes=probes,
+                left_alive=self._processes.left_alive(),
             ),
         )
 
@@ -307,6 +319,16 @@ class LoadRun(Listener):
         except TrunkproofError as error:
             self._live.notes.append(f"the PBX could not be asked for the channels that are left: {error}")
             return None
+
+    def _come_to_rest(self, patience_s: float) -> None:
+        """Until all descriptors of calls are given back, as seen by both watches, or patience is at its end."""
+        assert self._watch is not None
+        over, deadline = threading.Event(), monotonic() + patience_s
+        while True:
+            at_rest = self._watch.look_once() & self._processes.look()
+            if at_rest or monotonic() >= deadline:
+                return
+            over.wait(REST_LOOK_S)
 
     # Its end.
 
