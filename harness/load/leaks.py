@@ -142,7 +142,7 @@ def _at_rest(watched: _Watched, what: str, drained_at: float) -> tuple[float, fl
     known = np.isfinite(values)
     before, after = values[known & (watched.at <= 0.0)], values[known & (watched.at >= drained_at)]
     # Some are given back a moment later: the least counts.
-    return (float(before[-1]), float(after.min())) if len(before) and len(after) else None
+    return (float(before[0]), float(after.min())) if len(before) and len(after) else None
 
 
 def _left_by(

@@ -143,10 +143,10 @@ class CriteriaSection(Section):
     leaked_descriptors: Annotated[int, Field(ge=0)] | None = None
     """Descriptors (sockets, files) that the PBX, or one of the run's own processes, has after the last call beyond
     those it had before the first, at most."""
-    leaked_ports: Annotated[int, Field(ge=0)] | None = None
+    leaked_ports: Annotated[int, Field(ge=0)] | None = 0
     """UDP and TCP ports that one of the run's own processes has bound after the last call beyond those it had before
     the first, at most."""
-    leaked_processes: Annotated[int, Field(ge=0)] | None = None
+    leaked_processes: Annotated[int, Field(ge=0)] | None = 0
     """Processes of the run that have not ended when they were to, at most."""
     memory_growth: Annotated[float, Field(gt=0)] | None = None
     """How much the memory of the PBX, or of one of the run's own processes, may grow per 1,000 calls, in MB; see

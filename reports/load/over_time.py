@@ -31,6 +31,7 @@ _BUSY = (
     ("Media", "media_cpu", "m2"),
     ("Whole machine", "machine_cpu", "soft"),
 )
+_KIND_COLOURS = ("m0", "m1", "m2", "m3", "m4", "m5", "soft")
 _CAUSE_COLOURS = ("fail", "m1", "m3", "m4", "m5", "m0", "m2")
 
 
@@ -268,6 +269,62 @@ def generator_charts(load: LoadEvidence) -> list[Chart]:
             ],
         ),
     ]
+
+
+def process_charts(load: LoadEvidence) -> list[Chart]:
+    """What the run's own processes hold, look by look: a line for each kind, several workers' added up."""
+    over = bins(until(load), COARSE, within=until(load), records=len(set(load.processes["at"])), each=1)
+    seen = load.processes
+    kinds = list(dict.fromkeys(seen["process"]))
+    x = plain(over.middles, 2)
+
+    def lines(values: Numbers, unit: str, digits: int) -> list[Series]:
+        return [
+            Series(label=kind, values=plain(_held(load, kind, values, over), digits), colour=colour, unit=unit)
+            for kind, colour in zip(kinds, cycle(_KIND_COLOURS), strict=False)
+        ]
+
+    return [
+        Chart(
+            id="own-memory",
+            title="Memory of the run's own processes",
+            says="The largest of each moment; several workers' are added up.",
+            x=x,
+            y_label="MB",
+            wide=True,
+            series=lines(seen["memory_bytes"] / 1e6, "MB", 2),
+        ),
+        Chart(
+            id="own-descriptors",
+            title="Descriptors of the run's own processes",
+            says=_ports_said(load),
+            x=x,
+            y_label="descriptors",
+            wide=True,
+            height=150,
+            series=lines(seen["descriptors"], "", 0),
+        ),
+    ]
+
+
+def _held(load: LoadEvidence, kind: str, values: Numbers, over: Bins) -> Numbers:
+    """The largest in each bin of each process of a kind, added up."""
+    pid, process, at = (load.processes[name] for name in ("pid", "process", "at"))
+    of_each = [
+        highest(at[mask], values[mask], over)
+        for number in dict.fromkeys(pid[process == kind])
+        if (mask := (pid == number)).any()
+    ]
+    total = np.nansum(of_each, axis=0)
+    return np.where(np.isfinite(of_each).any(axis=0), total, np.nan)
+
+
+def _ports_said(load: LoadEvidence) -> str:
+    at, ports = load.processes["at"], load.processes["ports"]
+    if not len(at):
+        return "Not known."
+    each_look = [float(ports[at == moment].sum()) for moment in dict.fromkeys(at)]
+    return f"At most {number(max(each_look))} ports were bound at once."
 
 
 def both_ears(load: LoadEvidence) -> tuple[Numbers, Numbers, Numbers]:

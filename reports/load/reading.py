@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.errors import HarnessMisuse
 from harness.load import store
-from harness.load.records import CallRecord, Cause, HealthSample, PbxSample
+from harness.load.records import CallRecord, Cause, HealthSample, PbxSample, ProcessSample
 from harness.load.result import LoadResult
 from harness.load.table import Table
 from harness.masking import mask_message, mask_text
@@ -39,6 +39,7 @@ class LoadEvidence:
     calls: Table[CallRecord]
     health: Table[HealthSample]
     pbx: Table[PbxSample]
+    processes: Table[ProcessSample]
     messages: tuple[SipTraceEntry, ...] = ()
     problems: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
@@ -64,6 +65,7 @@ def read_load(run_directory: Path, result: LoadResult, secrets: Sequence[str] = 
     calls = _masked_texts(_table(run_directory, CallRecord, problems), secrets)
     health = _table(run_directory, HealthSample, problems)
     pbx = _table(run_directory, PbxSample, problems)
+    processes = _table(run_directory, ProcessSample, problems)
     if not len(calls):
         problems.append("no call was recorded")
     elif not len(health):
@@ -79,6 +81,7 @@ def read_load(run_directory: Path, result: LoadResult, secrets: Sequence[str] = 
         calls=calls,
         health=health,
         pbx=pbx,
+        processes=processes,
         messages=tuple(replace(entry, raw=mask_message(entry.raw, secrets)) for entry in messages),
         problems=tuple(mask_text(text, secrets) for text in problems),
         files=tuple(

@@ -162,7 +162,7 @@ def load_view(load: LoadEvidence) -> LoadView:
     charts_load = _worth(over_time.load_charts(load))
     charts_delay = _worth([over_time.delay_chart(load), *spread.delay_distributions(load)])
     charts_sound = _worth([*over_time.sound_charts(load), *spread.sound_distributions(load)])
-    charts_generator = _worth(over_time.generator_charts(load))
+    charts_generator = _worth([*over_time.generator_charts(load), *over_time.process_charts(load)])
     failing = over_time.failure_chart(load, groups) if groups else None
     searched = _capacity(result.capacity) if result.capacity else None
     drawn = [*charts_load, *charts_delay, *charts_sound, *charts_generator]

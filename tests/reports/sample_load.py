@@ -17,7 +17,7 @@ from harness.load import store
 from harness.load.criteria import judge
 from harness.load.measures import measure
 from harness.load.profile import CriteriaSection
-from harness.load.records import CallRecord, Cause, EarFigures, Flow, HealthSample, Party, PbxSample
+from harness.load.records import CallRecord, Cause, EarFigures, Flow, HealthSample, Party, PbxSample, ProcessSample
 from harness.load.result import (
     BaselineResult,
     CapacityResult,
@@ -191,6 +191,27 @@ def pbx(records: list[CallRecord], lasted_s: float) -> list[PbxSample]:
     return samples
 
 
+OWN = (("controller", "", 126.0, 0.002), ("generator", "worker-1", 105.0, 0.006), ("trunk", "worker-1", 32.0, 0.01))
+"""Processes: what they are, whose, MB, and MB that they grow by each second."""
+
+
+def processes(lasted_s: float) -> list[ProcessSample]:
+    """Own processes, each five seconds and at rest."""
+    return [
+        ProcessSample(
+            at=float(at),
+            process=process,
+            worker=worker,
+            pid=1000 + number,
+            memory_bytes=int((size + grows * max(at, 0)) * 1e6),
+            descriptors=12 if at in (-1, int(lasted_s) + 1) else 90,
+            ports=3,
+        )
+        for at in (-1, *range(0, int(lasted_s), 5), int(lasted_s) + 1)
+        for number, (process, worker, size, grows) in enumerate(OWN)
+    ]
+
+
 CRITERIA = CriteriaSection(
     session_establishment_ratio=99.5, verified_calls=99.0, srd_p95_s=2.0, sdd_p95_ms=50.0, answer_to_agent_p95_s=3.0,
     mos_p5=3.9, loss_p95=1.0,
@@ -287,6 +308,8 @@ def write_load(directory: Path, records: list[CallRecord] | None = None, **chang
         written.add(sample)
     for state in pbx(records, min(lasted, 900)):
         written.add(state)
+    for seen in processes(min(lasted, 900)):
+        written.add(seen)
     written.close()
     store.write_result(directory, result(records, lasted, **changes))
     refused = next((c for c in records if c.cause is Cause.REFUSED), None)

@@ -62,7 +62,6 @@ class PbxWatch:
             due = max(due + PERIOD_S, monotonic())
             self._over.wait(due - monotonic())
 
-
     def look_once(self) -> bool:
         """A sample now, from the calling thread. Whether the PBX has no more descriptors than at the first look, as far
         as it can be asked."""

@@ -25,16 +25,18 @@ ROLES = {
     "simulators.trunk.process": "trunk",
     "simulators.whatsapp.process": "platform",
     "simulators.pstn.trap": "PSTN trap",
+    "simulators.recorder.process": "recording server",
     "trunkproof.load.master": "load master",
     "trunkproof.load.worker": "load worker",
 }
 """By the module that a process runs (``harness.child``). All others are named by it."""
+OF_THE_FLEET = ("generator", "trunk", "platform", "load master", "load worker")
 
 
 class ProcessWatch:
     """Watches this process and all that descend from it and were not there yet when the watch was made.
 
-    The PBX and whatever else is no process of ours is seen to end, and not sampled: a PBX's adapter tells of it.
+    The PBX, and whatever else is no process of ours, is left out: a PBX's adapter tells of it.
     """
 
     def __init__(self, *, root: int | None = None) -> None:
@@ -90,19 +92,20 @@ class ProcessWatch:
                         at_rest &= sample.descriptors <= self._first.setdefault(process, sample.descriptors)
         return at_rest
 
-    def left_alive(self, patience_s: float = END_S, *, all_of_them: bool = False) -> tuple[str, ...]:
-        """Processes of ours that have not ended, a line each; ``all_of_them``: and the PBX's, its trap's."""
+    def left_alive(self, patience_s: float = END_S, *, with_the_pbx: bool = False) -> tuple[str, ...]:
+        """Processes of ours that have not ended, a line each; ``with_the_pbx``: those beside the PBX, too, which end
+        after it."""
         wanted = [
             process
             for process, role in self._known.items()
-            if role != CONTROLLER and (all_of_them or role in ROLES.values()) and (all_of_them or role != "PSTN trap")
+            if role and role != CONTROLLER and (with_the_pbx or role in OF_THE_FLEET)
         ]
         _, alive = psutil.wait_procs(wanted, patience_s)
         found = []
         for process in alive:
             with suppress(psutil.Error):
                 if process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(f"{self._known[process] or process.name()} (process {process.pid})")
+                    found.append(f"{self._known[process]} (process {process.pid})")
         return tuple(found)
 
     def _watch(self) -> None:

@@ -342,7 +342,9 @@ class LoadRun(Listener):
         for trap in self._live.dead_traps():
             self._errors.append(f"{trap} died: calls to the PSTN may have gone unnoticed")
             self._blame = self._blame or (Verdict.INCONCLUSIVE, Blame.HARNESS)
-        for problem in self._live.stop():
+        problems = self._live.stop()
+        problems += (f"still alive after the run: {one}" for one in self._processes.left_alive(with_the_pbx=True))
+        for problem in problems:
             self._errors.append(problem)
             self._blame = self._blame or (Verdict.INCONCLUSIVE, Blame.HARNESS)
 
