@@ -255,11 +255,12 @@ class LoadRun(Listener):
         lasted_s = monotonic() - self.zero_at
         leaked = self._leaked(adapter, before, target)
         self._come_to_rest(target.deadlines.release_s)
+        # What a process gives back because it ends does not count.
+        self._watch.stop()
+        self._processes.stop()
         workers = tuple(worker.name for worker in fleet.workers)
         fleet.stop_generators()
         fleet.listener = Listener()
-        self._watch.stop()
-        self._processes.stop()
         self.tick()
         fleet.stop()
         if self._watch.problem:
