@@ -2,12 +2,13 @@ PYTHON ?= python3
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench clean bootstrap bootstrap-test
+.PHONY: help run test bench soak clean bootstrap bootstrap-test
 
 help:
 	@echo "make run    set up what is missing, then run the calling scenarios against the reference PBX"
 	@echo "make test   set up what is missing, then run trunkproof's own tests, linter and type checker"
 	@echo "make bench  set up what is missing, then run the benchmarks"
+	@echo "make soak   set up what is missing, then half an hour of calls: nothing may leak (MINUTES=10 for less)"
 	@echo "make clean  remove what was made in this checkout (the cache outside it stays)"
 	@echo "Options of a run: make run ARGS='-n 4'"
 
@@ -28,6 +29,9 @@ test: bootstrap-test
 
 bench: bootstrap
 	@$(PY) -m benchmarks $(ARGS)
+
+soak:
+	@.ci/soak $(or $(MINUTES),30) $(ARGS)
 
 bootstrap:
 	@$(PYTHON) -m bootstrap

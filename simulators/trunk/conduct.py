@@ -49,6 +49,8 @@ class Conduct:
             call = self._call(call_id)
             call.offer = _sdp_of(message)
             call.proven = bool(message.get("Authorization") or message.get("Proxy-Authorization"))
+        elif _ends_call(message):
+            self._calls.pop(call_id, None)
         elif message.code >= 400 and method not in ("BYE", "CANCEL"):
             # Only a call that the trunk began has an offer of its own: what is refused is a request inside it.
             call = self._calls.get(call_id) or _Call()
@@ -65,6 +67,8 @@ class Conduct:
             self._judge(message.get("Call-ID"), call.offer, _sdp_of(message))
         elif message.method == "INVITE" and message.code in CHALLENGES and call.proven and not _is_stale(message):
             self._broke(message.get("Call-ID"), BrokenRule.CREDENTIALS, f"{message.code} again")
+        elif _ends_call(message):
+            del self._calls[message.get("Call-ID")]
         elif message.is_request and message.method == "BYE" and at - call.refused_at <= AFTER_REFUSAL_S:
             again = call.refused == "INVITE"
             what = "re-INVITE" if again else call.refused
@@ -86,6 +90,11 @@ class Conduct:
         if len(self._calls) > REMEMBERED:
             self._calls.popitem(last=False)
         return call
+
+
+def _ends_call(message: SipMessage) -> bool:
+    """Whether a call is over with it: nothing that follows can break a rule."""
+    return not message.is_request and message.method == "BYE" and 200 <= message.code < 300
 
 
 def _is_stale(challenge: SipMessage) -> bool:

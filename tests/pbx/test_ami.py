@@ -160,3 +160,17 @@ def test_files_of_messages(monkeypatch, tmp_path):
 def test_any_text_is_read(text: str):
     for message in parse_messages(text):
         assert message.fields
+
+
+def test_events_that_nobody_reads_are_let_go_of_now_and_then(monkeypatch):
+    """Else Asterisk keeps each event of the whole PBX for this login."""
+    asked: list[dict[str, str]] = []
+    now = [100.0]
+    monkeypatch.setattr("simulators.pbx.asterisk.ami.monotonic", lambda: now[0])
+    pbx = adapter(monkeypatch, {"CoreShowChannels": CHANNELS}, asked=asked)
+    for at in (100.0, 103.0, 106.0, 108.0):
+        now[0] = at
+        pbx.channels()
+    assert [each["action"] for each in asked].count("WaitEvent") == 1
+    (waits,) = (each for each in asked if each["action"] == "WaitEvent")
+    assert waits["Timeout"] == "0"

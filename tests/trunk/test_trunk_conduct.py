@@ -78,6 +78,22 @@ def test_call_dropped_after_a_refused_reinvite(after_s: float, broken: bool) -> 
         assert watched.broken[0][1] == "BYE 200 ms after its re-INVITE got 500 Server Internal Error"
 
 
+@pytest.mark.parametrize("by_the_pbx", [True, False])
+def test_a_call_that_is_over_is_forgotten(by_the_pbx: bool) -> None:
+    """A soak's trunk holds nothing of it; an answer that comes once more is not judged."""
+    watched = Watched()
+    watched.send("INVITE sip:a@b SIP/2.0", "INVITE", 0.0, OFFER)
+    watched.receive("SIP/2.0 200 OK", "INVITE", 0.1, ANSWER)
+    if by_the_pbx:
+        watched.receive("BYE sip:a@b SIP/2.0", "BYE", 1.0)
+        watched.send("SIP/2.0 200 OK", "BYE", 1.1)
+    else:
+        watched.send("BYE sip:a@b SIP/2.0", "BYE", 1.0)
+        watched.receive("SIP/2.0 200 OK", "BYE", 1.1)
+    watched.receive("SIP/2.0 200 OK", "INVITE", 1.2, "")
+    assert watched.broken == []
+
+
 def test_refused_first_invite_of_the_pbx_is_no_reinvite() -> None:
     watched = Watched()
     watched.receive("INVITE sip:a SIP/2.0", "INVITE", 0.0, OFFER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
@@ -84,8 +85,9 @@ class Manager:
         It holds every event of the whole PBX (48 kB for each call here) until each login has come to fetch it, even a
         login that may not read any, of which nothing comes back.
         """
-        self._send("WaitEvent", {"Timeout": "0"})
         self._events_at = monotonic()
+        with suppress(ManagerError):
+            self._send("WaitEvent", {"Timeout": "0"})
 
     def _send(self, name: str, fields: dict[str, str]) -> list[Message]:
         try:
