@@ -117,6 +117,8 @@ class LoadStage:
             await self._phones.register_agents(self._staff)
             if Flow.CALLBACK in self._flows:
                 self._pbx = adapter_for(config.system.running)
+                # Its connection is there before the first call, and is not taken for one that a call has left.
+                await self._loop.run_in_executor(self._clicks, self._pbx.channels)
             if Flow.ESCALATION in self._flows:
                 # A payload that is not fit for a link is told now, not with the first call.
                 template, somebody = self._lease.target.escalation.agent_payload, self._staff[0]
