@@ -113,7 +113,7 @@ def test_found_by_name_or_path(tmp_path: Path):
     [
         ("smok", r"there is no load profile 'smok' \(did you mean 'smoke'\?\)"),
         ("go-live", r"did you mean 'go_live'\?"),
-        ("zzz", r"there are capacity, go_live, smoke, or give the path of a file"),
+        ("zzz", r"there are capacity, go_live, smoke, soak, or give the path of a file"),
         ("no/such/file.toml", r"no/such/file\.toml: there is no such file"),
     ],
 )
