@@ -129,11 +129,15 @@ class Customer:
         )
 
     def relay_media(self, rules: tuple[MediaRule, ...]) -> None:
-        """Have the trunk relay the media of the customer's calls from now on, by these rules. Raises NotRun for SRTP
-        when they change packets, which are then thrown away."""
+        """Have the trunk relay the media of the customer's calls from now on, by these rules. Raises NotRun when they
+        change what DTLS protects: those who call each other make its keys between them (RFC 5764), none is in the
+        SDP."""
         profile = self._scene.testbed.profile
-        if profile.media.encryption != "none" and any(isinstance(rule, CHANGING) for rule in rules):
-            raise NotRun(f"the trunk's profile {profile.name!r} encrypts media: it cannot be changed on the way")
+        if profile.media.encryption == "dtls" and any(isinstance(rule, CHANGING) for rule in rules):
+            raise NotRun(
+                f"the trunk's profile {profile.name!r} encrypts media by DTLS, whose keys only the PBX and the "
+                "customer's phone have: key presses can be neither read nor changed on the way"
+            )
         self.switch_off()
         self.media_rules = rules
         self.switch_on()

@@ -121,8 +121,8 @@ def understood(scene: Scene, customer: Customer, digits: str) -> None:
 
 
 def sent_as_pressed(scene: Scene, customer: Customer) -> WayCounts:
-    """What the PBX was sent of the customer's keys. Raises Inconclusive when the keys did not come as pressed, or a
-    rule for the ends of presses had nothing to do."""
+    """What the PBX was sent of the customer's keys. Raises Inconclusive when the keys did not come as pressed or not
+    all could be read, or a rule for the ends of presses had nothing to do."""
     call = trunk_call(scene, customer).call
     deadline = max(customer.pressing_until, monotonic()) + OWN_LEG_S
     counts = relayed(scene, call, TO_PBX)
@@ -130,6 +130,11 @@ def sent_as_pressed(scene: Scene, customer: Customer) -> WayCounts:
         # No event tells of a packet, only the counts do.
         sleep(POLL_S)
         counts = relayed(scene, call, TO_PBX)
+    if counts.unread:
+        raise Inconclusive(
+            f"{counts.unread} of {counts.received} packets of {customer.label}'s phone could not be read on the way: "
+            "no key of its SDP fits (RFC 4568), or they came twice"
+        )
     if counts.digits != customer.pressed:
         raise Inconclusive(
             f"{customer.label}'s phone was told to press {customer.pressed}, the trunk saw {counts.digits or 'nothing'}"

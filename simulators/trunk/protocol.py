@@ -329,9 +329,10 @@ class RuleCount:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WayCounts:
     """One way of a relayed call: RTP packets that came and that went on, RTCP packets that went on, what each rule
-    did, and the keys whose presses came (RFC 4733; of SRTP they cannot be read), before any rule. ``sources`` are the
-    SSRCs (RFC 3550 section 5.1) in the order in which they took turns, the first 64 turns; ``first_at`` is when the
-    first RTP packet came (CLOCK_MONOTONIC, s; 0: none)."""
+    did, and the keys whose presses came (RFC 4733; of SRTP they are read where a rule of this way changes them), before
+    any rule. ``sources`` are the SSRCs (RFC 3550 section 5.1) in the order in which they took turns, the first 64
+    turns; ``first_at`` is when the first RTP packet came (CLOCK_MONOTONIC, s; 0: none). ``unread`` are SRTP packets
+    that were to be read and went on as they came, since no key of the sender's SDP fits or they had come before."""
 
     way: MediaWay
     received: int
@@ -341,6 +342,7 @@ class WayCounts:
     digits: str
     sources: tuple[int, ...] = ()
     first_at: float = 0.0
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

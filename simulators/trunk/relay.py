@@ -57,13 +57,15 @@ class Relay:
             self._loop.add_reader(side.rtcp, partial(self._rtcp, side.rtcp, self._sides[_OTHER[leg]], _OTHER[leg]))
 
     def pass_sdp(self, to: Leg, sdp: str) -> str:
-        """An offer or answer on its way to a leg: where its sender wants media is noted, and the relay put there."""
+        """An offer or answer on its way to a leg: where its sender wants media is noted, and by which keys it protects
+        its own (RFC 4568 section 5.1), and the relay put there."""
         place = media_place(sdp)
         if place is None:
             return sdp
         sender = self._sides[_OTHER[to]]
         sender.rtp_wanted_at, sender.rtcp_wanted_at = place.rtp, place.rtcp
         self._ways[_OTHER[to]].know(place.event_types, place.clocks)
+        self._ways[to].expect(protected=place.protected, keys=place.keys)
         return with_media_at(sdp, self._address, *self._sides[to].ports)
 
     def counts(self) -> tuple[WayCounts, ...]:

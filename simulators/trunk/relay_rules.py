@@ -1,7 +1,8 @@
 """What the media relay does to the packets of a call: one way of it, packets in, packets out. No I/O here.
 
 Each kind of rule is a stage that a packet passes through; it may become none or several. Rules speak of RTP
-(RFC 3550); whatever else comes (RTCP on the same port, STUN) passes untouched unless the way is cut.
+(RFC 3550); whatever else comes (RTCP on the same port, STUN) passes untouched unless the way is cut. SRTP is opened
+before the rules and closed after them, where there is one that looks into packets; SRTCP never is.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from simulators.trunk.protocol import (
     WayCounts,
     WayCut,
 )
+from simulators.trunk.sdes import SrtpKey
+from simulators.trunk.srtp import SrtpSender
 
 EVENT_CLOCK_HZ = 8000
 """For the durations of presses only, which the relay does not tell."""
@@ -203,6 +206,11 @@ class RelayWay:
         self._event_types: frozenset[int] = frozenset()
         self._clocks: Mapping[int, int] = {}
         self._sources: list[int] = []
+        self._outside = [stage for rule, stage in self._stages if not isinstance(rule, CHANGING)]
+        self._reads = len(self._outside) < len(self._stages)
+        self._protected = False
+        self._sender = SrtpSender()
+        self._unread = 0
         self.first_at = 0.0
         """When the first RTP packet came, as it was told (CLOCK_MONOTONIC, s); 0: none has."""
 
@@ -216,6 +224,12 @@ class RelayWay:
         """Payload types of telephone-event and the clock rates of all, as whom the packets are for numbers them."""
         self._event_types, self._clocks = event_types, clocks
 
+    def expect(self, *, protected: bool, keys: Iterable[SrtpKey]) -> None:
+        """Whether who sends this way speaks SRTP, and the keys that its SDP has for that."""
+        self._protected = protected
+        if self._reads:
+            self._sender.announce(keys)
+
     def rtp(self, octets: bytes, at: float = 0.0) -> list[bytes]:
         """What came for the RTP port ``at`` a time, as it goes on."""
         if len(octets) < _FIXED.size or octets[0] >> 6 != 2 or octets[1] in _RTCP_TYPES:
@@ -225,15 +239,24 @@ class RelayWay:
         source = int.from_bytes(octets[8:12], "big")
         if self._sources[-1:] != [source] and len(self._sources) < MOST_TURNS:
             self._sources.append(source)
+        passed = self._protected_by_rules(octets) if self._protected else self._plain_by_rules(octets)
+        self._sent += len(passed)
+        return passed
+
+    def _protected_by_rules(self, octets: bytes) -> list[bytes]:
+        """What becomes of an SRTP packet. Rules that look into packets pass over one that cannot be opened."""
+        plain = self._sender.open(octets) if self._reads else None
+        if plain is not None:
+            closed = map(self._sender.close, self._plain_by_rules(plain))
+            return [packet for packet in closed if packet is not None]
+        self._unread += self._reads
+        return _through(self._outside, self._read(octets, is_event=False)) if self._outside else [octets]
+
+    def _plain_by_rules(self, octets: bytes) -> list[bytes]:
         is_event = octets[1] & 0x7F in self._event_types
         if not is_event and not self._stages:
-            self._sent += 1
             return [octets]
-        packets: list[RtpPacket] = [self._read(octets, is_event)]
-        for _, stage in self._stages:
-            packets = [left for packet in packets for left in stage.take(packet)]
-        self._sent += len(packets)
-        return [packet.to_bytes() for packet in packets]
+        return _through((stage for _, stage in self._stages), self._read(octets, is_event))
 
     def rtcp(self, octets: bytes) -> list[bytes]:
         """What came for the RTCP port, as it goes on."""
@@ -253,6 +276,7 @@ class RelayWay:
             digits=self._presses.report().digits,
             sources=tuple(self._sources),
             first_at=self.first_at,
+            unread=self._unread,
         )
 
     def _read(self, octets: bytes, is_event: bool) -> RtpPacket:
@@ -265,6 +289,13 @@ class RelayWay:
         self._presses.feed(EventPacket(sequence, timestamp, bool(second & 0x80), payload))
         event_at = start if len(payload) == _EVENT_OCTETS else None
         return RtpPacket(octets, sequence, timestamp, source, clock_hz, event_at, ends_press(payload))
+
+
+def _through(stages: Iterable[Stage], packet: RtpPacket) -> list[bytes]:
+    packets = [packet]
+    for stage in stages:
+        packets = [left for one in packets for left in stage.take(one)]
+    return [left.to_bytes() for left in packets]
 
 
 def _payload(octets: bytes) -> tuple[int, int]:

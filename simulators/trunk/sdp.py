@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from simulators.trunk.sdes import SrtpKey, keys_in
+
 STATIC_PAYLOADS = {0: "pcmu/8000", 8: "pcma/8000", 9: "g722/8000"}
 """Payload types that need no ``a=rtpmap`` (RFC 3551 section 6); G.722's clock is 8000 by history."""
 
@@ -103,12 +105,15 @@ def _deaf(section: list[str]) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class MediaPlace:
     """Where a party wants its audio and the RTCP of it, by which payload types it knows telephone-event, and the
-    clock rate of each payload type in Hz."""
+    clock rate of each payload type in Hz. ``protected`` is whether it speaks SRTP, ``keys`` those of its ``a=crypto``
+    lines."""
 
     rtp: tuple[str, int]
     rtcp: tuple[str, int]
     event_types: frozenset[int]
     clocks: dict[int, int]
+    protected: bool
+    keys: tuple[SrtpKey, ...]
 
 
 def media_place(sdp: str) -> MediaPlace | None:
@@ -127,9 +132,14 @@ def media_place(sdp: str) -> MediaPlace | None:
             if found := _RTCP.match(line):
                 rtcp_host, rtcp_port = found.group(2) or host, int(found.group(1))
         clocks = {pt: clock_hz for pt, (_, clock_hz) in encodings(section).items()}
-        # What is in SRTP cannot be read: there are no key presses to be found in it.
-        events = frozenset[int]() if "SAVP" in match.group(2) else frozenset(event_formats(sdp))
-        return MediaPlace((host, port), (rtcp_host, rtcp_port), events, clocks)
+        return MediaPlace(
+            rtp=(host, port),
+            rtcp=(rtcp_host, rtcp_port),
+            event_types=frozenset(event_formats(sdp)),
+            clocks=clocks,
+            protected="SAVP" in match.group(2),
+            keys=keys_in(section),
+        )
     return None
 
 
