@@ -37,6 +37,8 @@ MOST_TURNS = 64
 _HUNDRED = 100
 _EVENT_OCTETS = 4
 _SEQUENCES = 1 << 16
+_MOST_OVERTAKEN = 1000
+"""How many packets may come before one that was sent earlier."""
 _FIXED = struct.Struct("!BBHII")
 _RTCP_TYPES = range(192, 224)
 """Second octets of RTCP, which no RTP packet has where both share a port (RFC 5761 section 4)."""
@@ -99,9 +101,13 @@ class _AddEnds:
 
     def take(self, packet: RtpPacket) -> Iterable[RtpPacket]:
         moved = self._moved
-        if self._added_after is not None and (packet.sequence - self._added_after) % _SEQUENCES >= _SEQUENCES // 2:
-            # Overtaken by the packets that were added.
-            moved -= self._extra
+        if self._added_after is not None:
+            ahead = (packet.sequence - self._added_after) % _SEQUENCES
+            if ahead >= _SEQUENCES // 2:
+                # Overtaken by the packets that were added.
+                moved -= self._extra
+            elif ahead > _MOST_OVERTAKEN:
+                self._added_after = None
         passed = replace(packet, sequence=(packet.sequence + moved) % _SEQUENCES)
         press = (packet.source, packet.timestamp)
         if not packet.ends or press == self._press:

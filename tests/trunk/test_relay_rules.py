@@ -122,6 +122,13 @@ def test_a_packet_overtaken_by_added_ends_keeps_its_place() -> None:
     assert out[-1] == late
 
 
+def test_added_ends_move_all_that_comes_after_them_however_long() -> None:
+    packets = stream("1")
+    packets += [rtp(len(packets) + n, n * 960, b"opus", kind=SPEECH) for n in range(33_000)]
+    out, _ = relayed(packets, EndsAdded(way=PBX, extra=3))
+    assert sequences(out) == [n % 65_536 for n in range(len(packets) + 3)]
+
+
 @given(st.integers(0, 100), st.integers(0, 1000), st.integers(1, 3))
 def test_of_each_hundred_packets_exactly_so_many_are_lost(percent: int, seed: int, hundreds: int) -> None:
     packets = [rtp(n, n * 960, b"opus", kind=SPEECH) for n in range(100 * hundreds)]

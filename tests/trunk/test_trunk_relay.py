@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 from sip_peer import ANSWER_SDP, SDP
+from srtp_ends import crypto_line, key_of, receiving, sending
 from test_relay_rules import digits_of, ends, stream
 from trunk_rig import BUSINESS, CUSTOMER, PBX, PHONE, TRUNK, Rig, RigMaker
 
@@ -28,6 +29,7 @@ from simulators.trunk.protocol import (
     WayCounts,
     WayCut,
 )
+from simulators.trunk.sdes import SrtpKey, Suite
 
 EVENT = 126
 MEDIA = re.compile(rb"m=audio (\d+) .*\r\nc=IN IP4 (\S+)\r\n")
@@ -44,12 +46,15 @@ class Party:
             one.settimeout(2)
         self.address = address
 
-    def sdp(self, template: str) -> str:
-        """An offer or answer for these sockets, with telephone-event as 126."""
+    def sdp(self, template: str, **crypto: SrtpKey) -> str:
+        """An offer or answer for these sockets, with telephone-event as 126; ``crypto`` are keys for SRTP by names that
+        end with their tags."""
         port, rtcp = self.rtp.getsockname()[1], self.rtcp.getsockname()[1]
-        text = re.sub(r"m=audio \d+ RTP/AVP 96.*", f"m=audio {port} RTP/AVP 96 {EVENT}", template)
+        profile = "RTP/SAVP" if crypto else "RTP/AVP"
+        text = re.sub(r"m=audio \d+ RTP/AVP 96.*", f"m=audio {port} {profile} 96 {EVENT}", template)
         text = re.sub(r"c=IN IP4 \S+", f"c=IN IP4 {self.address}", text)
-        return f"{text}a=rtpmap:{EVENT} telephone-event/8000\r\na=rtcp:{rtcp}\r\n"
+        lines = [f"{crypto_line(int(name[-1]), key)}\r\n" for name, key in crypto.items()]
+        return f"{text}a=rtpmap:{EVENT} telephone-event/8000\r\na=rtcp:{rtcp}\r\n{''.join(lines)}"
 
     def close(self) -> None:
         self.rtp.close()
@@ -146,6 +151,63 @@ def test_ends_are_lost_and_counted(rig: RigMaker) -> None:
         counts = call.counts(MediaWay.TO_PBX)
         assert (counts.received, counts.sent, counts.digits) == (len(packets), len(got), "12")
         assert [one.packets for one in counts.rules] == [6]
+
+
+def over_srtp(
+    sender: tuple[socket.socket, SrtpKey], told: tuple[str, int], receiver: tuple[socket.socket, SrtpKey], lost: int = 0
+) -> list[bytes]:
+    """Key presses go from one party to the other, protected by its key; what came, without SRTP."""
+    protect, unprotect = sending(sender[1]).protect, receiving(receiver[1]).unprotect
+    packets = stream("12")
+    for packet in packets:
+        sender[0].sendto(protect(packet), told)
+    return [unprotect(receiver[0].recv(2048)) for _ in range(len(packets) - lost)]
+
+
+def test_ends_are_lost_in_srtp_both_ways_each_with_its_senders_key(rig: RigMaker) -> None:
+    r, phone, pbx = rig(), Party(PHONE), Party(PBX)
+    online(r, tuple(EndsLost(way=way) for way in MediaWay))
+    first, phones, pbxs = key_of(), key_of(Suite.AES_CM_128_HMAC_SHA1_32, 1), key_of(Suite.AES_CM_128_HMAC_SHA1_32, 2)
+    sent = r.phone.invite(CUSTOMER, BUSINESS, sdp=phone.sdp(SDP, tag_1=first, tag_2=phones))
+    r.phone.send(sent)
+    got = r.pbx.request("INVITE")
+    # The second key is taken.
+    r.pbx.answer(got, 200, "OK", sdp=pbx.sdp(ANSWER_SDP, tag_2=pbxs))
+    ok = r.phone.response(200)
+    r.phone.acknowledge(sent, ok)
+    r.pbx.request("ACK")
+    assert crypto_line(2, phones).encode() in got.body
+    assert crypto_line(2, pbxs).encode() in ok.body
+    to_pbx = over_srtp((phone.rtp, phones), places(ok)[0], (pbx.rtp, phones), lost=6)
+    to_phone = over_srtp((pbx.rtp, pbxs), places(got)[0], (phone.rtp, pbxs), lost=6)
+    assert ends(to_pbx) == ends(to_phone) == [0, 0]
+    counts = r.trunk.call(CountMedia(call=r.trunk.wait_for(CallStarted, timeout_s=2).call))
+    assert [(way.digits, way.unread, way.rules[0].packets) for way in counts] == 2 * [("12", 0, 6)]
+    phone.close()
+    pbx.close()
+
+
+def test_in_a_call_that_the_pbx_makes_the_customers_answer_has_the_key(rig: RigMaker) -> None:
+    r, phone, pbx = rig(), Party(PHONE), Party(PBX)
+    online(r, (EndsLost(way=MediaWay.TO_PBX),))
+    phones, pbxs = key_of(first=1), key_of(first=2)
+    sent = r.pbx.invite(BUSINESS, CUSTOMER, sdp=pbx.sdp(SDP, tag_1=pbxs))
+    r.pbx.send(sent)
+    got = r.phone.request("INVITE")
+    r.phone.answer(got, 200, "OK", sdp=phone.sdp(ANSWER_SDP, tag_1=phones))
+    ok = r.pbx.response(200)
+    r.pbx.acknowledge(sent, ok)
+    r.phone.request("ACK")
+    assert ends(over_srtp((phone.rtp, phones), places(got)[0], (pbx.rtp, phones), lost=6)) == [0, 0]
+    # Nothing looks into this way, so nothing is opened.
+    assert ends(over_srtp((pbx.rtp, pbxs), places(ok)[0], (phone.rtp, pbxs))) == [3, 3]
+    counts = r.trunk.call(CountMedia(call=r.trunk.wait_for(CallStarted, timeout_s=2).call))
+    assert {way.way: (way.digits, way.unread) for way in counts} == {
+        MediaWay.TO_PBX: ("12", 0),
+        MediaWay.TO_CUSTOMER: ("", 0),
+    }
+    phone.close()
+    pbx.close()
 
 
 def test_one_way_is_cut(rig: RigMaker) -> None:
