@@ -41,7 +41,8 @@ for a fault of the network: no permission is 502 after 180. Nobody has said that
 `meta-dtls` is the same trunk in its default mode: ICE, and SRTP whose keys come from DTLS (`UDP/TLS/RTP/SAVPF`). The
 PBX must answer with ICE, a fingerprint by SHA-256 and `a=setup:active`, for Meta never begins. The customer's phone is
 a full ICE agent, where Meta's side is a lite one (`a=ice-lite` is in the offer all the same): who nominates the
-candidates cannot be judged here.
+candidates cannot be judged here. Nor can [key presses](dtmf.md#on-an-encrypted-trunk), since nobody on the way has the
+keys of SRTP.
 
 ICE takes no address of 127.0.0.0/8. With the reference PBX a run therefore makes a network of its own (a network
 namespace of Linux) with addresses of 198.18.0.0/16, which RFC 2544 keeps for tests. Nobody else sees it, and it is gone

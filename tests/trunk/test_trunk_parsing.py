@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -183,9 +184,10 @@ def test_answer_that_rejects_every_stream() -> None:
 
 def test_media_at_another_place() -> None:
     clocks = {96: 48_000, 0: 8000, 8: 8000, 9: 8000, 120: 8000}
-    assert media_place(SDP) == MediaPlace(("127.0.12.9", 40000), ("127.0.12.9", 40001), frozenset({120}), clocks)
+    place = MediaPlace(("127.0.12.9", 40000), ("127.0.12.9", 40001), frozenset({120}), clocks, protected=False, keys=())
+    assert media_place(SDP) == place
     moved = with_media_at(SDP, "127.0.12.20", 30000, 30001)
-    assert media_place(moved) == MediaPlace(("127.0.12.20", 30000), ("127.0.12.20", 30001), frozenset({120}), clocks)
+    assert media_place(moved) == replace(place, rtp=("127.0.12.20", 30000), rtcp=("127.0.12.20", 30001))
     # The session's own address is what other streams go by.
     assert "s=-\r\nc=IN IP4 127.0.12.9\r\n" in moved
     assert "m=audio 30000 RTP/AVP 96 0 8 9 120\r\nc=IN IP4 127.0.12.20\r\na=rtpmap:96" in moved
