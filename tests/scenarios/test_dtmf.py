@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from harness.audio.wav import read_reference, resample
 from harness.call_policy import Direction
-from harness.errors import Inconclusive, PbxFault
+from harness.errors import Inconclusive, NotRun, PbxFault
 from harness.trace import SipTraceEntry
 from scenarios import dtmf
+from scenarios.customer import Customer
 from scenarios.dtmf import ends_were_lost, sent_as_pressed, takes_keys_as, understood
 from simulators.pbx.asterisk.make_prompts import PROMPTS
 from simulators.trunk.protocol import (
     CallStarted,
     CountMedia,
     EndsLost,
+    HeldBack,
     MediaWay,
     RuleCount,
     WayCounts,
@@ -164,3 +167,40 @@ def test_a_rule_that_had_nothing_to_do_shows_nothing(dropped: int, sound: bool) 
     else:
         with pytest.raises(Inconclusive, match=f"changed {dropped} end packets of 3 key presses"):
             sent_as_pressed(present, caller)
+
+
+def test_packets_that_could_not_be_read_on_the_way_prove_nothing() -> None:
+    present = scene(seen=replace(counts("12#"), unread=2))
+    with pytest.raises(Inconclusive, match="2 of 90 packets of the customer's phone could not be read on the way"):
+        sent_as_pressed(present, customer("12#"))
+
+
+class _Relayed(Customer):
+    """A customer of a trunk whose media are encrypted in some way."""
+
+    def __init__(self, encryption: str) -> None:
+        profile = SimpleNamespace(name="their-own", media=SimpleNamespace(encryption=encryption))
+        self._scene = cast(Any, SimpleNamespace(testbed=SimpleNamespace(profile=profile)))
+        self.media_rules = None
+
+    def switch_off(self) -> None:
+        """There is no phone."""
+
+    def switch_on(self, **limits: Any) -> None:
+        """There is no phone."""
+
+
+@pytest.mark.parametrize("ends", dtmf.ENDS)
+@pytest.mark.parametrize("encryption", ["none", "sdes"])
+def test_keys_are_changed_where_the_trunk_can_read_them(ends: str, encryption: str) -> None:
+    caller = _Relayed(encryption)
+    dtmf.ends_arrive(caller, ends)
+    assert caller.media_rules == dtmf.ENDS[ends]
+
+
+@pytest.mark.parametrize("ends", dtmf.ENDS)
+def test_keys_are_not_changed_in_what_dtls_protects(ends: str) -> None:
+    caller = _Relayed("dtls")
+    with pytest.raises(NotRun, match=r"'their-own' encrypts media by DTLS.*neither read nor changed"):
+        dtmf.ends_arrive(caller, ends)
+    caller.relay_media((HeldBack(way=MediaWay.TO_PBX),))
