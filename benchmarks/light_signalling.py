@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from simulators.light_phones.exchange import LightExchange
 from simulators.light_phones.incoming import IncomingCall
-from simulators.light_phones.ports import StreamSettings
+from simulators.light_phones.ports import Stream, StreamSettings
 
 CUSTOMERS, AGENTS = "127.0.46.11", "127.0.46.12"
 
@@ -39,12 +39,15 @@ class NoStream:
     def resume(self) -> None:
         return
 
+    def report(self) -> None:
+        return
+
     def close(self) -> None:
         return
 
 
 class NoEngine:
-    def open(self) -> NoStream:
+    def open(self) -> Stream:
         return NoStream()
 
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from benchmarks.versus.cores import children_on
 from benchmarks.versus.processor import Meter, Spent
 from benchmarks.versus.protocol import (
+    GIVE_UP_S,
     EndTalk,
     GeneratorConfig,
     PlaceCalls,
@@ -33,7 +34,7 @@ SETTLE_S = 0.5
 """From the last answer to what is measured."""
 SPARE_S = 20.0
 """How much longer than planned a run may take before it is given up."""
-CHECKED_SHARE = 0.95
+CHECKED_SHARE = 0.9
 """Of the rounds of a call in which SIPp must have found its pattern in what came back."""
 RTPCHECK_FAILED = -3
 _MOST_CALLS = 100_000
@@ -118,10 +119,10 @@ class SippGenerator:
         return self._run.pid
 
     def place(self, remote: Remote, calls: int, rate: float, *, audio: bool) -> tuple[Placed, Spent]:
-        sipp = self._start("calls", remote, calls, rate, longest_s=calls / rate + SPARE_S)
+        sipp = self._start("calls", remote, calls, rate, longest_s=calls / rate + GIVE_UP_S)
         try:
             meter = Meter(sipp.listening().pid)
-            sipp.wait(calls / rate + 2 * SPARE_S)
+            sipp.wait(calls / rate + SPARE_S)
             # It is not reaped yet, so that this still tells all that it took.
             spent, counts = meter.look(), sipp.counts()
         finally:

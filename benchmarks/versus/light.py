@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from time import monotonic
 from typing import Any
 
 from benchmarks.light_signalling import NoEngine
-from benchmarks.versus.protocol import USER, EndTalk, GeneratorConfig, PlaceCalls, Placed, Talk, Talked
+from benchmarks.versus.protocol import GIVE_UP_S, USER, EndTalk, GeneratorConfig, PlaceCalls, Placed, Talk, Talked
 from harness.child import Channel, ParentGone
 from harness.errors import HarnessMisuse
 from harness.load.records import Party
@@ -75,15 +75,18 @@ class _Generator:
         exchange = LightExchange(self._address, NoEngine())
         await exchange.start()
         try:
-            began = monotonic()
-            calls = await paced(command.calls, command.rate, lambda: complete(exchange, command))
+            began, planned_s = monotonic(), command.calls / command.rate
+            tasks = await paced(command.calls, command.rate, lambda: complete(exchange, command))
+            done, _ = await asyncio.wait(tasks, timeout=max(0.0, began + planned_s + GIVE_UP_S - monotonic()))
             took = monotonic() - began
+            await give_up(tasks)
         finally:
             await exchange.close()
+        completed = sum(task.result() for task in done)
         return Placed(
             calls=command.calls,
-            completed=sum(calls),
-            failed=command.calls - sum(calls),
+            completed=completed,
+            failed=command.calls - completed,
             retransmissions=exchange.counts.again,
             took_s=took,
         )
@@ -123,7 +126,7 @@ class _Conversations:
             self._calls.append(call)
             return await call.answered()
 
-        return sum(await paced(command.calls, command.rate, talk))
+        return sum(await asyncio.gather(*await paced(command.calls, command.rate, talk)))
 
     async def end(self) -> Talked:
         up = [call for call in self._calls if call.up]
@@ -180,12 +183,19 @@ async def complete(exchange: LightExchange, command: PlaceCalls) -> bool:
     return (await call.ended()).code == 200
 
 
-async def paced(count: int, rate: float, begin: Callable[[], Awaitable[bool]]) -> list[bool]:
-    """Begin ``count`` of something at ``rate`` per s, whatever becomes of those before; what came of each."""
+async def paced(count: int, rate: float, begin: Callable[[], Coroutine[Any, Any, bool]]) -> list[asyncio.Task[bool]]:
+    """Begin ``count`` of something at ``rate`` per s, whatever becomes of those before; all that was begun."""
     loop = asyncio.get_running_loop()
     began, tasks = loop.time(), list[asyncio.Task[bool]]()
     while len(tasks) < count:
         due = min(count, int((loop.time() - began) * rate) + 1)
-        tasks += [asyncio.ensure_future(begin()) for _ in range(due - len(tasks))]
+        tasks += [asyncio.create_task(begin()) for _ in range(due - len(tasks))]
         await asyncio.sleep(max(0.0, began + len(tasks) / rate - loop.time()))
-    return await asyncio.gather(*tasks)
+    return tasks
+
+
+async def give_up(tasks: list[asyncio.Task[bool]]) -> None:
+    """End what is not over."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

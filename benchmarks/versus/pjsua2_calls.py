@@ -14,7 +14,17 @@ from time import monotonic
 import numpy as np
 import pjsua2 as pj
 
-from benchmarks.versus.protocol import PTIME_MS, USER, EndTalk, GeneratorConfig, PlaceCalls, Placed, Talk, Talked
+from benchmarks.versus.protocol import (
+    GIVE_UP_S,
+    PTIME_MS,
+    USER,
+    EndTalk,
+    GeneratorConfig,
+    PlaceCalls,
+    Placed,
+    Talk,
+    Talked,
+)
 from harness.child import Channel
 from harness.errors import HarnessMisuse, Inconclusive
 from harness.messages import Command, Stop
@@ -23,8 +33,8 @@ from simulators.phones.build import limits
 RATE_HZ = 8000
 JITTER_BUFFER_MS = 80
 TICK_MS = 10
-GIVE_UP_S = 10.0
-"""How long what is under way may take beyond its time."""
+END_S = 10.0
+"""How long calls with media may take to come up beyond their time, and all calls to end."""
 UNDER_WAY_S = 0.2
 TONE_HZ, TONE_S = 440, 2.0
 CODEC = "PCMU/8000"
@@ -152,15 +162,15 @@ class _Generator:
         while (now := monotonic()) < deadline and (len(all_calls) + refused < command.calls or self.calls):
             due = min(command.calls, int((now - began) * command.rate) + 1)
             while len(all_calls) + refused < due:
-                if len(self.calls) >= self._most:
-                    # As RFC 7502 counts it: what could not be offered has failed.
+                call = self._dial(command.remote.uri, parameters, ends_at_once=True)
+                if call is None:
                     refused += 1
-                    continue
-                all_calls.append(self._dial(command.remote.uri, parameters, ends_at_once=True))
+                else:
+                    all_calls.append(call)
             self._turn(self._until(began + (len(all_calls) + refused) / command.rate))
         took = monotonic() - began
-        self._drop_all()
         completed = sum(call.answered and call.code == 200 for call in all_calls)
+        self._drop_all()
         return Placed(
             calls=command.calls,
             completed=completed,
@@ -172,7 +182,7 @@ class _Generator:
     def _begin_talk(self, command: Talk) -> int:
         parameters = _parameters(audio=True)
         began = monotonic()
-        deadline = began + command.calls / command.rate + GIVE_UP_S
+        deadline = began + command.calls / command.rate + END_S
         placed = 0
         while monotonic() < deadline and (placed < command.calls or self.pending):
             while placed < min(command.calls, int((monotonic() - began) * command.rate) + 1):
@@ -191,17 +201,21 @@ class _Generator:
         sent, returned, lost, late = (sum(column) for column in zip(*reports, strict=True)) if reports else (0, 0, 0, 0)
         return Talked(calls=len(calls), sent=sent, returned=returned, lost=lost, late=late, verified=None)
 
-    def _dial(self, uri: str, parameters: pj.CallOpParam, *, ends_at_once: bool) -> _Call:
+    def _dial(self, uri: str, parameters: pj.CallOpParam, *, ends_at_once: bool) -> _Call | None:
+        """None when pjsua2 has no room for another call."""
         call = _Call(self, ends_at_once)
+        try:
+            call.makeCall(uri, parameters)
+        except pj.Error:
+            return None
         self.calls.add(call)
         self.pending += 1
-        call.makeCall(uri, parameters)
         return call
 
     def _drop_all(self) -> None:
         if self.calls:
             self._endpoint.hangupAllCalls()
-        deadline = monotonic() + GIVE_UP_S
+        deadline = monotonic() + END_S
         while self.calls and monotonic() < deadline:
             self._turn(TICK_MS)
         self.calls.clear()

@@ -10,6 +10,8 @@ USER = "+34600111222"
 ANSWER, ECHO = "answer", "echo"
 """Whom to call: one that answers, one that sends back the media too. SIPp is both."""
 PTIME_MS = 20
+GIVE_UP_S = 3.0
+"""How much longer than planned calls without media may take; those that are not over then have failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,7 +125,7 @@ def _checks(media: Sequence[MediaRun]) -> list[str]:
 
 
 def _row(what: str, runs: Mapping[str, RunT], value: Callable[[RunT], float], form: str) -> Row:
-    values = [value(runs[name]) if name in runs else None for name in ORDER]
+    values: list[float | None] = [value(runs[name]) if name in runs else None for name in ORDER]
     return (what, *(NONE if found is None else form.format(found) for found in values), ratio(values))
 
 

@@ -45,8 +45,8 @@ class SignallingRun:
 class MediaRun:
     """Calls with media, up at once for ``spent.lasted_s``.
 
-    ``echoed``: RTP packets that the answerer sent back in ``echoed_s``, None: it does not tell. ``dropped``: UDP datagrams
-    that the kernel of this machine threw away meanwhile because a buffer was full, whoever's.
+    ``echoed``: RTP packets that the answerer sent back in ``echoed_s``, None: it does not tell. ``dropped``: UDP
+    datagrams that the kernel of this machine threw away meanwhile because a buffer was full, whoever's.
     """
 
     generator: str
