@@ -65,14 +65,14 @@ class Answerer(Protocol):
 
 
 class SippUas:
-    """SIPp: 180, 200, and everything that comes to its one RTP port is sent back."""
+    """SIPp: 180, 200, and everything that comes to its one RTP port is sent back. ``echoes`` False is for tests."""
 
     name = "SIPp UAS"
     takes_no_audio = True
 
-    def __init__(self, version: str, directory: Path, longest_s: float) -> None:
+    def __init__(self, version: str, directory: Path, longest_s: float, *, echoes: bool = True) -> None:
         self.version = version
-        options = ("-rtp_echo", "-min_rtp_port", str(free_port(UAS)))
+        options = (*(["-rtp_echo"] if echoes else []), "-min_rtp_port", str(free_port(UAS)))
         self._sipp = Sipp("answers", UAS, free_port(UAS), directory, options, longest_s=longest_s)
         try:
             self._sipp.listening()

@@ -34,7 +34,7 @@ SETTLE_S = 0.5
 """From the last answer to what is measured."""
 SPARE_S = 20.0
 """How much longer than planned a run may take before it is given up."""
-CHECKED_SHARE = 0.9
+CHECKED_SHARE = 0.5
 """Of the rounds of a call in which SIPp must have found its pattern in what came back."""
 RTPCHECK_FAILED = -3
 _MOST_CALLS = 100_000

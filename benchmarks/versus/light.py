@@ -9,7 +9,17 @@ from time import monotonic
 from typing import Any
 
 from benchmarks.light_signalling import NoEngine
-from benchmarks.versus.protocol import GIVE_UP_S, USER, EndTalk, GeneratorConfig, PlaceCalls, Placed, Talk, Talked
+from benchmarks.versus.protocol import (
+    GIVE_UP_S,
+    RETURNED_SHARE,
+    USER,
+    EndTalk,
+    GeneratorConfig,
+    PlaceCalls,
+    Placed,
+    Talk,
+    Talked,
+)
 from harness.child import Channel, ParentGone
 from harness.errors import HarnessMisuse
 from harness.load.records import Party
@@ -22,8 +32,6 @@ from simulators.light_phones.sdp import Codec
 
 UNDER_WAY_S = 0.2
 """How long what was sent last may take to come back."""
-RETURNED_SHARE = 0.98
-"""Of what was sent: who answers may begin to send back a moment after its 200."""
 CODECS = (Codec.PCMU,)
 
 
@@ -162,11 +170,11 @@ def heard(reports: list[tuple[int, StreamReport]]) -> Talked:
 
 
 def is_verified(number: int, report: StreamReport) -> bool:
-    """Whether each packet that came back has this call's own stamp, none is missing in between and none was late."""
+    """Whether whatever came back has this call's own stamp, and nearly all that was sent came back."""
     if [(stamp.call, stamp.party) for stamp in report.stamps] != [_own(number)]:
         return False
     (own,) = report.stamps
-    return own.lost == report.late == report.unstamped == 0 and own.packets >= RETURNED_SHARE * report.sent
+    return report.unstamped == 0 and own.packets >= RETURNED_SHARE * report.sent
 
 
 def _own(number: int) -> tuple[int, Party]:

@@ -10,6 +10,8 @@ USER = "+34600111222"
 ANSWER, ECHO = "answer", "echo"
 """Whom to call: one that answers, one that sends back the media too. SIPp is both."""
 PTIME_MS = 20
+RETURNED_SHARE = 0.98
+"""Of the RTP sent must come back: who answers may begin to send back a moment after its 200."""
 GIVE_UP_S = 3.0
 """How much longer than planned calls without media may take; those that are not over then have failed."""
 
@@ -80,7 +82,7 @@ class Talked:
     """What was heard in calls with media, in RTP packets. None: the generator does not count it.
 
     ``lost`` are missing among what came back, ``late`` came too late for a jitter buffer of 60 ms (pjsua2: of 80 ms),
-    ``verified`` are calls for which it was shown, packet by packet, that what came back was this call's.
+    ``verified`` are calls for which it was shown, packet by packet, that what came back was this call's own.
     """
 
     calls: int

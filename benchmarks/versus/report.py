@@ -112,6 +112,8 @@ def _media_rows(media: Sequence[MediaRun]) -> list[Row]:
         if any(run.reached is not None for run in runs.values()):
             rows.append(_words("packets due that the answerer sent back", runs, _reached))
         rows.append(_words("packets lost, late", runs, _lost))
+        if any(run.dropped for run in runs.values()):
+            rows.append(_words("datagrams that the kernel dropped", runs, lambda run: str(run.dropped)))
         rows.append(_words("calls verified by what came back", runs, _verified))
     return rows
 
