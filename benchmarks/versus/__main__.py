@@ -23,8 +23,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=OUT, help=f"where versus.json and versus.md go, {OUT}")
     parser.add_argument("--write", type=Path, metavar="DOCUMENT", help="put the tables into this document too")
     options = parser.parse_args()
-    # A terminated run ends what it started, as an interrupted one does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A terminated run ends what it started, as an interrupted one does; a shell's background job ignores SIGINT.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory(prefix="trunkproof-versus-") as directory:
             results = Bench(SHORT if options.short else FULL, tuple(options.only), Path(directory)).run()
