@@ -159,7 +159,7 @@ class SippGenerator:
         if status == RTPCHECK_FAILED:
             note = f"RTPCHECK failed: a call heard its pattern in less than {CHECKED_SHARE:.0%} of its rounds"
         elif status == 0:
-            note = f"RTPCHECK passed: the pattern, one for all calls, in {CHECKED_SHARE:.0%} of each call's rounds"
+            note = f"RTPCHECK passed: the pattern, one for all calls, in at least {CHECKED_SHARE:.0%} of each call's rounds"
         else:
             note = f"{counts.failed} calls failed"
         return Talked(
