@@ -37,6 +37,8 @@ SPARE_S = 20.0
 CHECKED_SHARE = 0.5
 """Of the rounds of a call in which SIPp must have found its pattern in what came back."""
 RTPCHECK_FAILED = -3
+RESPONSE_MS = 10_000
+"""How long SIPp waits for a response."""
 _MOST_CALLS = 100_000
 
 
@@ -159,7 +161,7 @@ class SippGenerator:
         if status == RTPCHECK_FAILED:
             note = f"RTPCHECK failed: a call heard its pattern in less than {CHECKED_SHARE:.0%} of its rounds"
         elif status == 0:
-            note = f"RTPCHECK passed: the pattern, one for all calls, in at least {CHECKED_SHARE:.0%} of each call's rounds"
+            note = f"RTPCHECK passed: the pattern, one for all calls, in {CHECKED_SHARE:.0%} or more of a call's rounds"
         else:
             note = f"{counts.failed} calls failed"
         return Talked(
@@ -193,7 +195,7 @@ class SippGenerator:
         # Tenths of a call per second, as -r takes whole ones.
         arguments = (
             *(f"{remote.host}:{remote.port}", "-s", remote.user, "-m", str(calls), "-l", str(calls)),
-            *("-r", str(round(rate * 10)), "-rp", "10000", *options),
+            *("-r", str(round(rate * 10)), "-rp", "10000", "-recv_timeout", str(RESPONSE_MS), *options),
         )
         directory = self._directory / f"sipp-{self._runs}"
         with children_on(self._cores):

@@ -38,7 +38,7 @@ class Sipp:
         arguments = [
             *("-sf", str(SCENARIOS / f"{scenario}.xml"), "-nostdin"),
             *("-i", host, "-p", str(port), "-bind_local", "-mi", host, "-ci", host),
-            *("-buff_size", str(BUFFER_OCTETS), "-timeout", f"{longest_s:.0f}s", "-recv_timeout", "10000"),
+            *("-buff_size", str(BUFFER_OCTETS), "-timeout", f"{longest_s:.0f}s"),
             *("-trace_stat", "-stf", str(self._statistics), "-fd", "1"),
             *("-trace_screen", "-screen_file", str(self._screens)),
             *("-trace_err", "-error_file", str(self._errors)),
