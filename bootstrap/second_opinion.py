@@ -1,4 +1,4 @@
-"""SIPp and tshark of Debian sid, for trunkproof's own tests: the same protocols by other people's code.
+"""SIPp and tshark of Debian sid, for trunkproof's own tests and benchmarks: the same protocols by other people's code.
 
 They are unpacked once per machine, beside the reference PBX's root: who only runs scenarios does not have them.
 Nothing is installed or set up: a program is started by the loader and with the libraries that came with it.
