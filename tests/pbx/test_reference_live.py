@@ -24,6 +24,7 @@ from simulators.pbx.asterisk.twins import Twin, list_twins
 from simulators.pbx.blocks import relocate
 from simulators.pbx.instance import abandoned
 from simulators.pbx.probe import sip_status
+from simulators.pbx.providers.process import may_be_real_time
 
 pytestmark = pytest.mark.live
 
@@ -104,6 +105,13 @@ def invite(source: str, host: str, number: str) -> tuple[int, str]:
             while "2 BYE" not in phone.recv(65_535).decode():
                 pass
         return code, answer_body
+
+
+@pytest.mark.skipif(not may_be_real_time(), reason="real-time priority is not allowed here")
+def test_it_is_not_late_because_of_what_else_runs_here(pbx):
+    (pid,) = asterisks_of(pbx.running.directory)
+    threads = [int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir()]
+    assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_RR}
 
 
 def test_it_answers_and_leaves_nothing(target: Target, tmp_path: Path):

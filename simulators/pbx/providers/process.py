@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from harness.errors import Inconclusive
@@ -93,6 +95,9 @@ class ProcessProvider:
                 environment["FAKETIME_NO_CACHE"] = "1"
         configuration = instance.layout.etc / "asterisk.conf"
         command = [self.program, "-C", str(configuration), "-f", "-n"]
+        if may_be_real_time():
+            # Without it Asterisk gives up the priority with which it is launched; where it may not, it would not start.
+            command.append("-p")
         return ChildProcess(self._launch(command, environment, log))
 
     def has_sbc(self) -> bool:
@@ -129,6 +134,22 @@ class ProcessProvider:
 
     def _faketime(self) -> Path | None:
         return next((path for pattern in _FAKETIMES for path in sorted(self.root.glob(pattern))), None)
+
+
+@cache
+def may_be_real_time() -> bool:
+    """Whether a program started here may take real-time priority."""
+    # A thread's priority is its own and ends with it.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(_take_real_time).result()
+
+
+def _take_real_time() -> bool:
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(launch.PBX_PRIORITY))
+    except OSError:
+        return False
+    return True
 
 
 def in_rootfs(root: Path) -> ProcessProvider:
