@@ -4,7 +4,7 @@ Feature: Customer support inbound calling
   customer, queues the call and connects it to an agent. (Vendor's calling scenario 1, user-initiated.)
 
   @smoke
-  @req.T36 @req.T37 @req.T41 @req.T63 @req.RFC3261-11.2 @req.RFC3261-15.1.2 @req.RFC3264-6 @req.RFC3264-6.1-b @req.RFC3264-6.1-d @req.RFC3264-7 @req.RFC4028-9
+  @req.T36 @req.T37 @req.T41 @req.T63 @req.RFC3261-8.2.6.2-b @req.RFC3261-11.2 @req.RFC3261-15.1.2 @req.RFC3264-6 @req.RFC3264-6.1-b @req.RFC3264-6.1-d @req.RFC3264-7 @req.RFC4028-9
   Scenario: A customer reaches an agent and they hear each other
     Given the support line is open with 1 agent ready
     And a customer

@@ -24,6 +24,8 @@ _LINES: dict[str, str] = {
     BrokenRule.RECORD_ROUTE: r"Record-Route\s*:",
     BrokenRule.ROUTE: r"Route\s*:",
     BrokenRule.VIA: r"(Via|v)\s*:",
+    BrokenRule.TO_TAG: r"(To|t)\s*:",
+    BrokenRule.CSEQ: r"CSeq\s*:",
     "refused-digest": r"Proxy-Authorization\s*:",
     "refused-ip_in_request_uri": r"INVITE ",
     "refused-sips_uri": r"INVITE ",
@@ -40,7 +42,12 @@ _FINER: dict[str, tuple[tuple[str, str], ...]] = {
         (r"media in the answer|no SDP", "streams"),
         (r"is offered$", "profile"),
     ),
-    "refused-digest": ((r"digest user", "user"), (r"digest uri", "uri"), (r"does not prove", "password")),
+    "refused-digest": (
+        (r"digest user", "user"),
+        (r"digest uri", "uri"),
+        (r"does not prove", "password"),
+        (r"hexadecimal", "response"),
+    ),
 }
 """What a reason tells more of a kind: by a part of it, what is put behind the kind's name."""
 

@@ -302,9 +302,11 @@ class Scene:
         self.testbed.trunk.call(VaryProfile(changes=self._trunk_changes))
 
     @contextmanager
-    def trunk_varied(self, changes: str) -> Iterator[None]:
-        """As ``vary_trunk``, for a while."""
+    def trunk_varied(self, changes: str, *, instead: bool = False) -> Iterator[None]:
+        """As ``vary_trunk``, for a while; ``instead`` of the changes that there are, or beside them."""
         before = self._trunk_changes
+        if instead:
+            self._trunk_changes = ""
         self.vary_trunk(changes)
         try:
             yield

@@ -24,6 +24,11 @@ _TEXTS = {
     BrokenRule.ANSWER: "the PBX's SDP answer does not keep to the offer ({why})",
     BrokenRule.ICE: "the PBX's answer is without ICE ({why}): at Meta the call then has no audio, or needs SDES",
     BrokenRule.DTLS: "the PBX's answer does not let DTLS begin ({why}): at Meta the call then has no audio",
+    BrokenRule.TO_TAG: "the PBX's responses have not one tag in To ({why}): nobody can tell which call they are of",
+    BrokenRule.CSEQ: "the PBX's requests in the call are not counted one by one ({why}): what comes out of order is "
+    "refused",
+    BrokenRule.ACK: "the PBX's ACK does not belong to its INVITE ({why}): the refusal is sent again until time is up",
+    BrokenRule.SESSION_TIMER: "the PBX asks for a shorter session than there may be ({why}, 90 s is the least)",
 }
 
 

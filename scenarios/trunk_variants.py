@@ -5,11 +5,21 @@ from __future__ import annotations
 from harness.errors import NotRun
 from scenarios.scene import Scene
 
+ACKS_LOST = 2
+UNKNOWN_ALGORITHM = "SHAKE-999"
+"""A digest algorithm that nobody has."""
+
 _DIGEST = "offers digest"
+_REFUSES = "refuses credentials"
 _FURTHER_HEADERS = 60
 _LONG = "0123456789abcdef" * 12
 _PAYLOAD = "agent-of-the-month;" + "0123456789" * 49 + "end"
 """512 characters, as many as a payload may have (Meta's call buttons page)."""
+
+
+def digest_by(*algorithms: str) -> str:
+    """The trunk challenges by these algorithms, in this order."""
+    return _table("security", f"algorithms = [{', '.join(map(repr, algorithms))}]", "foreign_algorithms = []")
 
 
 def _table(name: str, *lines: str) -> str:
@@ -65,7 +75,14 @@ value = "sip:{{country}}.13491208655302741918@"
 
 VARIANTS: dict[str, str] = {
     f"{_DIGEST} by MD5": _table("security", 'algorithms = ["MD5"]'),
+    f"{_DIGEST} by SHA-256": _table("security", 'algorithms = ["SHA-256"]'),
     f"{_DIGEST} by SHA-256 and MD5": _table("security", 'algorithms = ["SHA-256", "MD5"]'),
+    f"{_DIGEST} by MD5 and SHA-256": _table("security", 'algorithms = ["MD5", "SHA-256"]'),
+    f"{_DIGEST} by an unknown algorithm and MD5": _table(
+        "security", f'foreign_algorithms = ["{UNKNOWN_ALGORITHM}"]', 'algorithms = ["MD5"]'
+    ),
+    f"{_REFUSES} with 403": _table("security", "takes_credentials = false", "wrong_credentials_code = 403"),
+    f"{_REFUSES} with 407": _table("security", "takes_credentials = false", "wrong_credentials_code = 407"),
     "puts parameters behind the called number": _parameters(plus=True),
     "puts parameters behind the called number without its plus": _parameters(plus=False),
     "leaves a stray Route in its INVITE": _added_header(
@@ -96,6 +113,8 @@ VARIANTS: dict[str, str] = {
     ),
     "offers SRTP without a key": _table("media", 'without = ["a=crypto:"]'),
     "sends each INVITE and BYE twice": _table("proxies", 'repeats = ["INVITE", "BYE"]'),
+    "sends each final response twice": _table("proxies", "repeats_answers = true"),
+    f"loses the first {ACKS_LOST} ACKs": _table("proxies", f"acks_lost = {ACKS_LOST}"),
 }
 """What the trunk does, in words, and the changes of its profile that make it so."""
 
@@ -103,6 +122,6 @@ VARIANTS: dict[str, str] = {
 def vary(scene: Scene, variant: str) -> None:
     """The trunk does so in this scenario's calls. Raises NotRun for digest on a trunk that asks for none."""
     profile = scene.testbed.profile
-    if variant.startswith(_DIGEST) and not profile.security.challenge_pbx:
+    if variant.startswith((_DIGEST, _REFUSES)) and not profile.security.challenge_pbx:
         raise NotRun(f"the trunk's profile {profile.name!r} does not challenge the PBX")
     scene.vary_trunk(VARIANTS[variant])

@@ -23,6 +23,7 @@ STEP_MODULES = (
     "steps.sites",
     "steps.supervisor",
     "steps.torture",
+    "steps.transactions",
     "steps.trunk",
 )
 """Where the sentences are defined."""

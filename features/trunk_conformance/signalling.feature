@@ -21,6 +21,54 @@ Feature: Signalling at the trunk
         | MD5             |
         | SHA-256 and MD5 |
 
+    @claims.calls_customers @req.T06 @req.RFC8760-2.4-a
+    Scenario Outline: Of challenges by <algorithms> the PBX answers the first that it knows
+      Given the trunk offers digest by <algorithms>
+      And the support line is open with 1 agent ready
+      And a customer who has allowed calls
+      When the agent calls the customer
+      Then the customer's phone rings
+      When the agent hangs up
+      Then the customer's phone stops ringing
+      And the PBX has answered the first challenge that it knows
+
+      Examples:
+        | algorithms      |
+        | SHA-256 and MD5 |
+        | MD5 and SHA-256 |
+
+    @claims.calls_customers @req.T06 @req.RFC8760-2.4-b
+    Scenario: The PBX passes over a challenge that it does not know
+      Given the trunk offers digest by an unknown algorithm and MD5
+      And the support line is open with 1 agent ready
+      And a customer who has allowed calls
+      When the agent calls the customer
+      Then the PBX has proven itself as it was asked to
+      And the customer's phone rings
+
+    @claims.calls_customers @req.RFC8760-2.2
+    Scenario: The PBX proves itself by SHA-256
+      Given the trunk offers digest by SHA-256
+      And the support line is open with 1 agent ready
+      And a customer who has allowed calls
+      When the agent calls the customer
+      Then the PBX has proven itself by the one algorithm that was offered
+      And the customer's phone rings
+
+    @claims.calls_customers @req.RFC3261-22.3
+    Scenario Outline: Credentials that got <code> are not sent again
+      Given the trunk refuses credentials with <code>
+      And the support line is open with 1 agent ready
+      And a customer who has allowed calls
+      When the agent calls the customer
+      Then the agent's call has failed
+      And the PBX does not send the refused credentials again
+
+      Examples:
+        | code |
+        | 403  |
+        | 407  |
+
     @claims.calls_customers @req.T11
     Scenario: The PBX calls from a number that WhatsApp knows
       Given the support line is open with 1 agent ready

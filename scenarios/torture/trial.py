@@ -140,14 +140,14 @@ def _acknowledge(scene: Scene, message: TortureMessage, line: str, answer: SipMe
     trunk, number = scene.testbed.trunk, answer.get("CSeq").partition(" ")[0]
     # A connection that the PBX has closed takes no more.
     with suppress(SimulatorRefused):
-        trunk.call(SendOctets(octets=_within(answer, "ACK", number), line=line))
+        trunk.call(SendOctets(octets=request_within(answer, "ACK", number), line=line))
         if answer.code < 300:
-            mark, bye = trunk.mark(), _within(answer, "BYE", str(int(number) + 1) if number.isdigit() else "2")
+            mark, bye = trunk.mark(), request_within(answer, "BYE", str(int(number) + 1) if number.isdigit() else "2")
             trunk.call(SendOctets(octets=bye, line=line))
             _ends_within(scene, bye, line, mark, scene.testbed.target.deadlines.release_s)
 
 
-def _within(answer: SipMessage, method: str, number: str) -> bytes:
+def request_within(answer: SipMessage, method: str, number: str) -> bytes:
     """A request of the transaction or the dialog that the answer belongs to."""
     target = answer.get("Contact").partition("<")[2].partition(">")[0] or "sip:user@example.com"
     via = answer.get("Via").split(",")[0]

@@ -1,5 +1,5 @@
 """What a PBX's messages in a call tell of it, seen at the edge: does its answer keep to the offer, does it take
-credentials, does it bear a refusal? Pure: messages in, broken rules out; times are CLOCK_MONOTONIC in s."""
+credentials, does it bear a refusal, is it SIP (``dialog_rules``)? Pure: messages in, broken rules out; times are CLOCK_MONOTONIC in s."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from harness.sip.digest import parse_parameters
 from harness.sip.message import CHALLENGES, SipMessage
 from harness.trace import decode_octets
+from simulators.trunk.dialog_rules import DialogRules
 from simulators.trunk.keying import dtls_fault, ice_fault
 from simulators.trunk.protocol import BrokenRule
 from simulators.trunk.sdp import encodings, sections
@@ -41,9 +42,11 @@ class Conduct:
         self._broke = broke
         self._pbx_begins_dtls = pbx_begins_dtls
         self._calls: OrderedDict[str, _Call] = OrderedDict()
+        self._dialogs = DialogRules(broke)
 
     def sent(self, message: SipMessage, at: float) -> None:
         """A message goes to the PBX."""
+        self._dialogs.sent(message)
         call_id, method = message.get("Call-ID"), message.method
         if message.is_request and method == "INVITE":
             call = self._call(call_id)
@@ -60,6 +63,7 @@ class Conduct:
 
     def received(self, message: SipMessage, at: float) -> None:
         """A message came from the PBX."""
+        self._dialogs.received(message)
         call = self._calls.get(message.get("Call-ID"))
         if call is None:
             return

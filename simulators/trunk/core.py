@@ -111,6 +111,7 @@ class TrunkCore:
             security.realm or domain,
             self._config.digest_password,
             tuple(security.algorithms),
+            foreign=tuple(security.foreign_algorithms),
             whole_uri=security.digest_uri_check == "to",
         )
 

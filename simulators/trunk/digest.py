@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from simulators.trunk.numbers import in_e164
 NONCE_LIFETIME_S = 300.0
 URI_MISMATCH = 'Proxy auth uri does not match SIP "to" uri'
 """Meta's reason phrase for a digest that was made for another called user."""
+
+_DIGITS = {DigestAlgorithm.MD5: 32, DigestAlgorithm.SHA_256: 64}
 
 
 class Proof(Enum):
@@ -56,12 +59,20 @@ class _Nonce:
 class Challenger:
     """Issues challenges and judges the credentials that come back. ``now`` is CLOCK_MONOTONIC in s.
 
-    ``whole_uri``: their ``uri`` must be the one in To, but for its parameters; else its user must be the called one.
+    ``foreign`` are names of algorithms that come before these and that nobody can know. ``whole_uri``: the ``uri`` must
+    be the one in To, but for its parameters; else its user must be the called one.
     """
 
     def __init__(
-        self, realm: str, password: str, algorithms: tuple[DigestAlgorithm, ...], *, whole_uri: bool = False
+        self,
+        realm: str,
+        password: str,
+        algorithms: tuple[DigestAlgorithm, ...],
+        *,
+        foreign: tuple[str, ...] = (),
+        whole_uri: bool = False,
     ) -> None:
+        self._foreign = foreign
         self._whole_uri = whole_uri
         self._realm = realm
         self._password = password
@@ -69,10 +80,10 @@ class Challenger:
         self._nonces: dict[str, _Nonce] = {}
 
     def challenges(self, now: float, *, stale: bool = False) -> list[str]:
-        """Values of the challenge headers, one for each algorithm, strongest first (RFC 8760 section 2.3)."""
+        """Values of the challenge headers, one for each algorithm, the preferred one first (RFC 8760 section 2.3)."""
         self._nonces = {text: nonce for text, nonce in self._nonces.items() if nonce.ends_at > now}
         values = []
-        for algorithm in self._algorithms:
+        for algorithm in (*self._foreign, *self._algorithms):
             nonce = secrets.token_hex(8)
             self._nonces[nonce] = _Nonce(now + NONCE_LIFETIME_S)
             values.append(
@@ -97,8 +108,11 @@ class Challenger:
         if _user_of(given.get("uri", "")) != in_e164(expected.called):
             why = f"the digest uri is '{given.get('uri', '')}', the call is to '{expected.called}'"
             return Judgement(Proof.WRONG, why, URI_MISMATCH)
+        algorithm = DigestAlgorithm(given.get("algorithm", "MD5").upper())
+        if why := ill_formed_response(algorithm, given.get("response", "")):
+            return Judgement(Proof.WRONG, why)
         wanted = response_of(
-            DigestAlgorithm(given.get("algorithm", "MD5").upper()),
+            algorithm,
             username=expected.username,
             realm=self._realm,
             password=self._password,
@@ -135,6 +149,14 @@ class Challenger:
             return False
         nonce.count = count
         return True
+
+
+def ill_formed_response(algorithm: DigestAlgorithm, response: str) -> str:
+    """What is wrong with the form of a digest's response, in one line; empty when nothing is (RFC 8760 section 2.2)."""
+    digits = _DIGITS[algorithm]
+    if re.fullmatch(f"[0-9A-Fa-f]{{{digits}}}", response):
+        return ""
+    return f"the digest response has {len(response)} characters, by {algorithm} it has {digits} hexadecimal digits"
 
 
 def _place_of(uri: str) -> tuple[str, str, str]:

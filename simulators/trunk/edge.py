@@ -287,7 +287,7 @@ class EdgeSide:
         if message.is_request and wire.name != "udp":
             via = message.get("Via")
             message.headers[0] = ("Via", via.replace("SIP/2.0/UDP", f"SIP/2.0/{wire.name.upper()}", 1))
-        repeated = False
+        comes_twice = False
         relay = self._core.relay_of(message.get("Call-ID"))
         if relay is not None:
             change_sdp(message, partial(relay.pass_sdp, self._leg))
@@ -300,15 +300,23 @@ class EdgeSide:
             if not self._proxies.send(message, values):
                 return
             self._conduct.sent(message, time.monotonic())
-            repeated = message.is_request and message.method in self._profile.proxies.repeats
+            comes_twice = self._comes_twice(message, wire)
         else:
             dress_for_customer(message, self._profile)
         if wire.reliable and self._is_repetition(message, destination):
             return
-        for _ in range(1 + repeated):
+        for _ in range(1 + comes_twice):
             self._transmit(wire, message.to_bytes(), destination, connection)
         if self._leg is Leg.PBX:
             self._core.seen(message, time.monotonic(), sent=True)
+
+    def _comes_twice(self, message: SipMessage, wire: Wire) -> bool:
+        proxies = self._profile.proxies
+        if message.is_request:
+            return message.method in proxies.repeats
+        # Over a stream nothing but a 200 ever comes again (RFC 3261 sections 13.3.1.4, 17.2.1).
+        may = message.method == "INVITE" and (200 <= message.code < 300 or message.code >= 300 and not wire.reliable)
+        return may and proxies.repeats_answers
 
     def _way(self, message: SipMessage) -> tuple[Wire, object | None]:
         if not message.is_request:

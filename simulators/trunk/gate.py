@@ -9,6 +9,7 @@ from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
 
 from harness.messages import Event
+from harness.sip.message import CHALLENGES
 from harness.sip.reasons import reason_of
 from simulators.trunk.digest import Challenger, Expected, Proof
 from simulators.trunk.header_rules import without_controls
@@ -82,15 +83,25 @@ class Gate:
             to=str(request.getHFBody("to").getUrl()),
         )
         judgement = self._challenger.judge(given, expected, self._at())
-        if judgement.proof is Proof.GOOD:
+        security = self._profile.security
+        if judgement.proof is Proof.GOOD and security.takes_credentials:
             return None
+        if judgement.proof is Proof.GOOD:
+            return self._not_taken(request, "the trunk takes no credentials for now")
         if judgement.proof is Proof.WRONG:
-            code = self._profile.security.wrong_credentials_code
-            return self.refused(request, code, judgement.why, judgement.phrase, rule="digest")
-        answer = plain_answer(request, 407)
-        for value in self._challenger.challenges(self._at(), stale=judgement.proof is Proof.STALE):
-            body = SipGenericHF(value, "Proxy-Authenticate")
-            answer[0].appendHeader(SipHeader(name="Proxy-Authenticate", body=body))
+            return self._not_taken(request, judgement.why, judgement.phrase, rule="digest")
+        return self._with_challenges(plain_answer(request, 407), stale=judgement.proof is Proof.STALE)
+
+    def _not_taken(self, request: Any, why: str, phrase: str = "", *, rule: str = "") -> Answer:
+        code = self._profile.security.wrong_credentials_code
+        answer = self.refused(request, code, why, phrase, rule=rule)
+        return self._with_challenges(answer) if code in CHALLENGES else answer
+
+    def _with_challenges(self, answer: Answer, *, stale: bool = False) -> Answer:
+        assert self._challenger is not None
+        name = "WWW-Authenticate" if answer[0].getSCode()[0] == 401 else "Proxy-Authenticate"
+        for value in self._challenger.challenges(self._at(), stale=stale):
+            answer[0].appendHeader(SipHeader(name=name, body=SipGenericHF(value, name)))
         return answer
 
     def refused(self, request: Any, code: int, why: str, phrase: str = "", *, rule: str = "") -> Answer:

@@ -89,6 +89,11 @@ class ProxiesTable(Table):
     repeats: list[str] = Field(default=[])
     """Methods whose requests reach the PBX twice, as when an answer is late (RFC 3261 section 17.1). None at any
     provider as a rule: for trying what a PBX makes of it."""
+    repeats_answers: bool = False
+    """Final responses to the PBX's INVITE reach it twice, as when its ACK is late (RFC 3261 section 17.1.1.2); over TCP
+    and TLS a 200 alone, since no other is ever repeated there (section 13.3.1.4). For trying, as above."""
+    acks_lost: int = Field(default=0, ge=0)
+    """How many ACKs to a 200 of the PBX are lost on the way, in each call. For trying, as above."""
     lost_code: RefusalCode = 404
     """What requests inside a call get whose Route is not the recorded one (Meta's integration examples page: 404)."""
 
@@ -271,6 +276,12 @@ class SecurityTable(Table):
     algorithms: list[DigestAlgorithm] = Field(default=[DigestAlgorithm.SHA_256, DigestAlgorithm.MD5], min_length=1)
     """Algorithms in the challenge, each in a header of its own (RFC 8760). Meta's samples have MD5, a
     client was seen to use SHA-256."""
+    foreign_algorithms: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]] = Field(default=[])
+    """Names of further algorithms in the challenge, before the others, by which nobody can prove anything. None at any
+    provider: for trying what a PBX makes of what it does not know (RFC 8760 section 2.4)."""
+    takes_credentials: bool = True
+    """`false`: even the right credentials get `wrong_credentials_code`, with a challenge again when that is 401 or 407.
+    For trying, as above."""
     realm: str = ""
     """Realm of the challenge; empty: `uris.from_host` or the trunk's address."""
 

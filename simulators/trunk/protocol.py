@@ -418,6 +418,14 @@ class BrokenRule(StrEnum):
     """An answer to an offer with ICE has it as well (RFC 8839 section 4.2.5; RFC 8445 lets it go without)."""
     DTLS = "dtls"
     """An answer to an offer with DTLS-SRTP has a fingerprint, and who begins is agreed on (RFC 5763 section 5)."""
+    TO_TAG = "to-tag"
+    """A response other than 100 has a tag in To, the same in all of a call (RFC 3261 section 8.2.6.2)."""
+    CSEQ = "cseq"
+    """CSeq of requests inside a call rises by one (RFC 3261 section 12.2.1.1)."""
+    ACK = "ack"
+    """The ACK to a refusal is of its INVITE's transaction (RFC 3261 section 17.1.1.3)."""
+    SESSION_TIMER = "session-timer"
+    """Session-Expires and Min-SE are 90 s or more (RFC 4028 sections 4, 5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,12 +28,14 @@ class _Dialog:
     """``routes`` are the pair in the order in which the PBX must send it as Route. ``vias`` are by branch.
 
     ``up``: there was a 2xx; the ACK of any other answer goes the way of its INVITE (RFC 3261 section 17.1.1.3).
+    ``acks_lost`` have been lost.
     """
 
     routes: tuple[str, ...]
     vias: dict[str, tuple[str, ...]] = field(default_factory=dict)
     up: bool = False
     broken: bool = False
+    acks_lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,7 @@ class Proxies:
     def _send_request(self, message: SipMessage, values: Mapping[str, str]) -> bool:
         call_id, method = message.get("Call-ID"), message.method
         if method == "ACK":
-            known = self._dialogs.get(call_id)
-            return not (known and known.broken and self._table.withholds_ack)
+            return self._lets_ack_through(self._dialogs.get(call_id))
         if method not in ("INVITE", "BYE"):
             return True
         dialog = self._dialog(call_id, values)
@@ -90,6 +91,14 @@ class Proxies:
         added += [("Record-Route", f"<{uri}>") for uri in dialog.routes]
         message.headers[at:at] = added
         return True
+
+    def _lets_ack_through(self, dialog: _Dialog | None) -> bool:
+        if dialog is None:
+            return True
+        if dialog.up and dialog.acks_lost < self._table.acks_lost:
+            dialog.acks_lost += 1
+            return False
+        return not (dialog.broken and self._table.withholds_ack)
 
     def _vias(self, values: Mapping[str, str]) -> tuple[str, ...]:
         return tuple(fill(via, {**values, "uuid": secrets.token_hex(16)}) for via in self._table.vias)

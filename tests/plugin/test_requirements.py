@@ -24,7 +24,7 @@ KINDS = {
     *(f"refused-{rule.value}" for rule in RefusalRule),
     *(f"tls-{side}-{cause.value}" for side in ("server", "client") for cause in TlsCause),
     *(f"answer-{part}" for part in ("crypto", "ptime", "payload", "streams", "profile")),
-    *(f"refused-digest-{part}" for part in ("user", "uri", "password")),
+    *(f"refused-digest-{part}" for part in ("user", "uri", "password", "response")),
     "pstn",
 }
 
