@@ -1,13 +1,14 @@
-"""What RFC 3261 asks of a PBX where a provider's trunk and its proxies are not alone with it: requests of calls that are
-over, ACKs that get lost, responses that come twice, messages that a stream cuts as it likes."""
+"""What RFC 3261 asks of a PBX when all is not as it should be: requests inside calls that are not there or that come
+too late, ACKs that get lost, responses that come twice, CANCEL against 200, messages that a stream cuts as it likes."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from harness.errors import NO_STALL, Inconclusive, NotRun
-from harness.sip.message import CHALLENGES, SipMessage, parse
+from harness.sip.message import CHALLENGES, SipMessage, parse, salvage
 from harness.trace import SipTraceEntry
 from scenarios.checks import eventually
 from scenarios.customer import Customer
@@ -119,9 +120,7 @@ def answers_until_acknowledged(scene: Scene, customer: Customer) -> None:
     pbx = scene.testbed.target.pbx.host
 
     def answers() -> int:
-        return sum(
-            e.call_id == call_id and _host(e.source) == pbx and _is_answer(e) for e in scene.trunk_messages()
-        )
+        return sum(e.call_id == call_id and _host(e.source) == pbx and _is_answer(e) for e in scene.trunk_messages())
 
     count = eventually(answers, lambda found: found > ACKS_LOST, AGAIN_S)
     if count <= ACKS_LOST:
@@ -228,7 +227,9 @@ def cancel_crossed_the_answer(scene: Scene, customer: Customer) -> None:
             raise scene.fault(f"the PBX, which had just answered, gave no answer to {method}")
     if codes(entries, "BYE")[-1] != "200":
         raise scene.fault(f"the PBX answered the BYE of the call with {codes(entries, 'BYE')[-1]}", stall_s=NO_STALL)
-    scene.note(f"CANCEL came {(cancels[0] - answered) * 1000:.0f} ms after the 200 and got {codes(entries, 'CANCEL')[0]}")
+    scene.note(
+        f"CANCEL came {(cancels[0] - answered) * 1000:.0f} ms after the 200 and got {codes(entries, 'CANCEL')[0]}"
+    )
 
 
 def _answered_at(scene: Scene, customer: Customer) -> float | None:
@@ -237,7 +238,7 @@ def _answered_at(scene: Scene, customer: Customer) -> float | None:
 
     def answers() -> list[float]:
         found = [e for e in scene.trunk_messages() if _host(e.source) == pbx and _is_answer(e)]
-        return [e.at for e in found if number in e.header("From")]
+        return [e.at for e in found if number in salvage(e.octets).get("From")]
 
     found = eventually(answers, bool, scene.testbed.target.deadlines.answer_s)
     return found[0] if found else None
@@ -270,7 +271,7 @@ def takes_one_in_several_segments(scene: Scene) -> None:
     request = request_of_the_trunk(scene, "OPTIONS", body=_BODY)
     octets = request.to_bytes()
     places = [0, *(cut % len(octets) for cut in _CUTS), len(octets)]
-    first, *others = [octets[begin:end] for begin, end in zip(places, places[1:], strict=False)]
+    first, *others = [octets[begin:end] for begin, end in pairwise(places)]
     with TrunkLine(scene, first) as line:
         for piece in others:
             # An answer to what was sent after a piece, over another connection: the PBX has had time to read the piece.

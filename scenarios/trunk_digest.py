@@ -1,5 +1,5 @@
-"""How the PBX proves itself when the trunk's challenge is not the plain one: several algorithms, unknown ones, none that
-is ever good enough."""
+"""How the PBX proves itself when the trunk's challenge is not the plain one: several algorithms, an unknown one, and
+credentials that are never good enough."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ FIRST_KNOWN, NOT_AGAIN = "RFC8760-2.4-a", "RFC3261-22.3"
 
 
 def answers_first_known(scene: Scene, customer: Customer) -> None:
-    """The PBX proved itself by the first of the offered algorithms that it knows. Where it took a later one, it is called
-    upon again with each earlier one alone, to see whether it knows that. Raises PbxFault, KnownDeviation."""
+    """The PBX proved itself by the first of the offered algorithms that it knows. Where it took a later one, the agent
+    calls again, with each earlier one alone on offer, to see whether it knows that. Raises PbxFault, KnownDeviation."""
     used = _algorithms(scene, customer)
     if not used:
         raise scene.fault("the PBX sent no credentials", stall_s=NO_STALL)
     offered = _offered(scene)
     if used[0] not in offered:
-        raise scene.fault(f"the PBX's credentials are by {used[0]}; offered were {', '.join(offered)}", stall_s=NO_STALL)
+        raise scene.fault(
+            f"the PBX's credentials are by {used[0]}; offered were {', '.join(offered)}", stall_s=NO_STALL
+        )
     for earlier in offered[: offered.index(used[0])]:
         if earlier in set(DigestAlgorithm) and _knows(scene, scene.last_agent, customer, earlier):
             why = f"the PBX answered the challenge by {used[0]}, though {earlier} came before it, which it knows"

@@ -18,8 +18,8 @@ _STRANGE_USER = "nobody"
 
 
 def request_of_the_trunk(scene: Scene, method: str, *, to_tag: str = "", body: str = "") -> SipMessage:
-    """A request from the trunk's address to the PBX, with a Call-ID of its own; with ``to_tag`` it is inside a call that
-    there has never been."""
+    """A request from the trunk's address to the PBX, with a Call-ID of its own; with ``to_tag`` it is inside a call
+    that has never been."""
     pbx = scene.testbed.target.pbx
     parameter = "" if pbx.transport == "udp" else f";transport={pbx.transport}"
     ours = f"{scene.testbed.trunk_address}:{scene.testbed.target.trunk.port}"

@@ -1,4 +1,4 @@
-"""Sentences about the trunk's SIP as such: its requests inside calls, what gets lost or comes twice, streams, digest."""
+"""Sentences about the trunk's SIP as such: requests inside calls, what gets lost or comes twice, streams, digest."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Feature: Signalling at the trunk
         | MD5             |
         | SHA-256 and MD5 |
 
-    @claims.calls_customers @req.T06 @req.RFC8760-2.4-a
+    @claims.calls_customers @req.RFC8760-2.4-a
     Scenario Outline: Of challenges by <algorithms> the PBX answers the first that it knows
       Given the trunk offers digest by <algorithms>
       And the support line is open with 1 agent ready
@@ -37,7 +37,7 @@ Feature: Signalling at the trunk
         | SHA-256 and MD5 |
         | MD5 and SHA-256 |
 
-    @claims.calls_customers @req.T06 @req.RFC8760-2.4-b
+    @claims.calls_customers @req.RFC8760-2.4-b
     Scenario: The PBX passes over a challenge that it does not know
       Given the trunk offers digest by an unknown algorithm and MD5
       And the support line is open with 1 agent ready

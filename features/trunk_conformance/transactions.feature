@@ -26,7 +26,7 @@ Feature: Transactions and dialogs at the trunk
 
   Rule: ACK
 
-    @req.RFC3261-13.3.1.4 @req.RFC3261-8.2.6.2-b
+    @req.RFC3261-13.3.1.4-a @req.RFC3261-8.2.6.2-b
     Scenario: The PBX answers until the ACK comes
       Given the trunk loses the first 2 ACKs
       And the support line is open with 1 agent ready

@@ -1,5 +1,6 @@
 """What a PBX's messages in a call tell of it, seen at the edge: does its answer keep to the offer, does it take
-credentials, does it bear a refusal, is it SIP (``dialog_rules``)? Pure: messages in, broken rules out; times are CLOCK_MONOTONIC in s."""
+credentials, does it bear a refusal, is it SIP (``dialog_rules``)? Pure: messages in, broken rules out; times are
+CLOCK_MONOTONIC in s."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What RFC 3261 asks of every call whoever made the PBX: tags in To, CSeq that counts on, ACKs that belong to their
 INVITE; and RFC 4028's least interval. Pure: messages in, broken rules out.
 
-A request that is lost for good leaves a gap in CSeq that looks like the PBX's own: what a PBX sends comes again until it
-is answered (section 17.1), so it takes a network that loses a whole transaction.
+A request that is lost for good leaves a gap in CSeq that looks like the PBX's own. It takes a network that loses a
+whole transaction, since what a PBX sends comes again until it is answered (section 17.1).
 """
 
 from __future__ import annotations

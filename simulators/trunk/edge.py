@@ -315,8 +315,8 @@ class EdgeSide:
         if message.is_request:
             return message.method in proxies.repeats
         # Over a stream nothing but a 200 ever comes again (RFC 3261 sections 13.3.1.4, 17.2.1).
-        may = message.method == "INVITE" and (200 <= message.code < 300 or message.code >= 300 and not wire.reliable)
-        return may and proxies.repeats_answers
+        may = message.code >= 200 and (message.code < 300 or not wire.reliable)
+        return may and message.method == "INVITE" and proxies.repeats_answers
 
     def _way(self, message: SipMessage) -> tuple[Wire, object | None]:
         if not message.is_request:
