@@ -9,13 +9,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sip_peer import SipPeer, TcpPeer
+from serving_pbx import ServingPbx, tagged
+from sip_peer import TcpPeer
 from tls_peer import TlsPeer
-from trunk_rig import PBX, TRUNK, Rig, RigMaker, connect
+from trunk_rig import TRUNK, Rig, RigMaker, connect
 
 from harness.errors import HarnessMisuse, NotRun, PbxFault
 from harness.process import SimulatorRefused
-from harness.sip.message import SipMessage, answer_to, salvage
+from harness.sip.message import SipMessage, answer_to
 from scenarios.torture.trial import answers_as_expected, send_torture, takes_no_harm
 from simulators.trunk.protocol import CloseLine, LineClosed, OctetsAnswered, OpenCalls, SendOctets
 from simulators.trunk.raw_lines import VIA_PORT
@@ -111,48 +112,6 @@ def test_nobody_listens(rig: RigMaker) -> None:
 # PBXs that deal badly with torture messages
 
 
-class TorturedPbx(SipPeer):
-    """A PBX over UDP that answers OPTIONS, and whatever else comes as ``treat`` says (None: not at all)."""
-
-    def __init__(self, treat: Callable[[SipMessage], bytes | None]) -> None:
-        super().__init__(PBX)
-        self.treat = treat
-        self.deafened = False
-        self._closing = False
-        self.others: list[SipMessage] = []
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    def serve(self) -> None:
-        self._socket.settimeout(None)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._closing = True
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as waker:
-            waker.sendto(b"", (self.address, self.port))
-        self._thread.join(DEADLINE_S)
-        super().close()
-
-    def _serve(self) -> None:
-        while not self._closing:
-            octets, source = self._socket.recvfrom(65535)
-            message = salvage(octets)
-            if message.method == "OPTIONS" and f"{TRUNK}:" in message.get("Via"):
-                if not self.deafened:
-                    self._socket.sendto(tagged(message, 200), source)
-                continue
-            self.others.append(message)
-            answer = self.treat(message)
-            if answer is not None:
-                self._socket.sendto(answer, source)
-
-
-def tagged(request: SipMessage, code: int) -> bytes:
-    answer = answer_to(request, code, "Reason")
-    answer.set("To", f"{request.get('To').partition(';tag')[0]};tag=pbx")
-    return answer.to_bytes()
-
-
 def foreign(request: SipMessage) -> bytes:
     answer = answer_to(request, 400, "Bad Request")
     answer.set("Call-ID", request.get("Call-ID"))
@@ -165,7 +124,7 @@ def tortured(rig: RigMaker) -> Iterator[Callable[..., Any]]:
     """Makes a scene with a real trunk and a PBX that treats messages so."""
 
     def make(treat: Callable[[SipMessage], bytes | None], *, deviations: dict[str, str] | None = None) -> Any:
-        pbx = TorturedPbx(treat)
+        pbx = ServingPbx(treat)
         r = rig("keep_alive.interval_s = 0", pbx=pbx)
         pbx.serve()
         target = small_target().model_copy(update={"deviations": {} if deviations is None else deviations})
