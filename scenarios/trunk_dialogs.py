@@ -20,11 +20,13 @@ from scenarios.trunk_requests import TrunkLine, own_via, request_of_the_trunk
 from scenarios.trunk_variants import ACKS_LOST
 
 CALL_REFUSED = 300
+FINAL = 200
+LOOP_DETECTED = 482
 NO_SUCH_CALL = 481
 OUT_OF_ORDER = 500
 AGAIN_S = 3.0
 """A 200 without ACK comes again after 0.5 s and 1.5 s (RFC 3261 section 13.3.1.4); the rest is for a busy machine."""
-UNKNOWN_CALL, OLD_REQUEST = "RFC3261-12.2.2-a", "RFC3261-12.2.2-b"
+UNKNOWN_CALL, OLD_REQUEST, SECOND_WAY = "RFC3261-12.2.2-a", "RFC3261-12.2.2-b", "RFC3261-8.2.2.2"
 """Requirements that a target's deviations name."""
 _IN_ONE_SEGMENT = 3
 _CUTS = (5, 60, -40, -7)
@@ -146,6 +148,32 @@ def acknowledges_each(scene: Scene) -> None:
     if not finals:
         raise Inconclusive("the trunk sent the PBX no final response to an INVITE")
     scene.note(", ".join(f"{code} came {_times(count)}, each with its ACK" for (_, _, code), count in finals.items()))
+
+
+def refuses_second_way(scene: Scene) -> None:
+    """Of INVITEs that differ in their branch alone the later got 482. Raises PbxFault, KnownDeviation, NotRun."""
+    pbx = scene.testbed.target.pbx.host
+
+    def answers() -> list[SipMessage]:
+        sent = [parse(e.octets) for e in scene.trunk_invites(to_pbx=True)]
+        first = {(m.get("Call-ID"), m.get("CSeq")): m.branch for m in reversed(sent)}
+        later = {m.branch for m in sent if first[m.get("Call-ID"), m.get("CSeq")] != m.branch}
+        from_pbx = [e for e in scene.trunk_messages() if _host(e.source) == pbx and e.first_line.startswith("SIP/2.0 ")]
+        return [m for m in map(_salvaged, from_pbx) if m.branch in later and m.code >= FINAL]
+
+    got = eventually(answers, bool, scene.testbed.target.deadlines.answer_s)
+    if got and got[0].code in CHALLENGES:
+        raise NotRun(f"the PBX asks for credentials first ({_status(got[0])})")
+    if got and got[0].code == LOOP_DETECTED:
+        scene.note(_status(got[0]))
+        return
+    why = f"the same INVITE by a second way got {_status(got[0]) if got else 'no answer'} from the PBX, not 482"
+    tell_if_declared(scene, SECOND_WAY, why)
+    raise scene.fault(f"{why}: where a proxy forks, the PBX takes one call for two (RFC 3261 section 8.2.2.2)")
+
+
+def _salvaged(entry: SipTraceEntry) -> SipMessage:
+    return salvage(entry.octets)
 
 
 Answered = tuple[str, str, str]

@@ -11,6 +11,7 @@ from scenarios.trunk_dialogs import (
     cancel_crossed_the_answer,
     gives_up_at_the_answer,
     refuses_old_bye,
+    refuses_second_way,
     refuses_unknown_call,
     takes_one_in_several_segments,
     takes_several_in_a_segment,
@@ -52,6 +53,12 @@ def unknown_call(scene: Scene, method: str) -> None:
 def old_bye(scene: Scene) -> None:
     """All of it is right but CSeq, which is lower than the INVITE's: 500 (RFC 3261 section 12.2.2)."""
     refuses_old_bye(scene, scene.last_customer)
+
+
+@then("the PBX has refused the second way")
+def second_way(scene: Scene) -> None:
+    """One call, and 482 to the INVITE that differs in nothing but its branch (RFC 3261 section 8.2.2.2)."""
+    refuses_second_way(scene)
 
 
 @then("the PBX has sent its answer until the ACK came")

@@ -24,6 +24,16 @@ Feature: Transactions and dialogs at the trunk
       Then the PBX refuses a BYE that is older than the call's INVITE
       And the customer and the agent hear each other
 
+    @req.RFC3261-8.2.2.2
+    Scenario: The same call by two ways is one call
+      Given the trunk sends each INVITE by two ways
+      And the support line is open with 1 agent ready
+      And a customer
+      When the customer calls the direct number
+      Then the PBX has refused the second way
+      And an agent's phone rings
+      And each call came to one phone
+
   Rule: ACK
 
     @req.RFC3261-13.3.1.4-a @req.RFC3261-8.2.6.2-b

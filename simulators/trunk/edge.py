@@ -37,6 +37,7 @@ from simulators.trunk.profile import Profile
 from simulators.trunk.protocol import BrokenRule, Leg, TracedCalls
 from simulators.trunk.proxies import Passage, Proxies
 from simulators.trunk.sdp import without_ear
+from simulators.trunk.second_way import SecondWay
 from simulators.trunk.sippy_text import for_sippy, from_sippy
 from simulators.trunk.tcp import TcpWire
 from simulators.trunk.tls import DEFAULT_PORT, TlsSettings, TlsWire
@@ -148,6 +149,7 @@ class EdgeSide:
         self.rules: tuple[HeaderRule, ...] = profile.header_rules if leg is Leg.PBX else ()
         self._proxies = Proxies(profile.proxies, core.rule_broken)
         self._conduct = Conduct(core.rule_broken, pbx_begins_dtls=profile.media.dtls_client == "pbx")
+        self._second_way = SecondWay()
         self.wires: dict[str, Wire] = {}
         self.default_transport = "udp"
         self.elsewhere: Wire | None = None
@@ -193,6 +195,10 @@ class EdgeSide:
         try:
             message = parse(octets)
             check_headers(message)
+            if self._second_way.takes(message):
+                for request in self._second_way.follows(message):
+                    wire.send(request.to_bytes(), source, connection)
+                return
             if self._leg is Leg.PBX:
                 self._core.seen(message, at, sent=False)
                 self._conduct.received(message, at)
@@ -309,6 +315,8 @@ class EdgeSide:
             self._transmit(wire, message.to_bytes(), destination, connection)
         if self._leg is Leg.PBX:
             self._core.seen(message, time.monotonic(), sent=True)
+            if self._profile.proxies.second_way and (copy := self._second_way.copy_of(message)) is not None:
+                self._transmit(wire, copy.to_bytes(), destination, connection)
 
     def _comes_twice(self, message: SipMessage, wire: Wire) -> bool:
         proxies = self._profile.proxies

@@ -92,6 +92,9 @@ class ProxiesTable(Table):
     repeats_answers: bool = False
     """Final responses to the PBX's INVITE reach it twice, as when its ACK is late (RFC 3261 section 17.1.1.2); over TCP
     and TLS a 200 alone, since no other is ever repeated there (section 13.3.1.4). For trying, as above."""
+    second_way: bool = False
+    """An INVITE reaches the PBX by a second way, too, with a branch of its own, as when a proxy forks it (RFC 3261
+    section 8.2.2.2). For trying, as above."""
     acks_lost: int = Field(default=0, ge=0)
     """How many ACKs to a 200 of the PBX are lost on the way, in each call. For trying, as above."""
     lost_code: RefusalCode = 404
