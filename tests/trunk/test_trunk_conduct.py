@@ -51,17 +51,20 @@ def test_any_text_is_judged(offer: str, answer: str) -> None:
 class Watched:
     def __init__(self) -> None:
         self.broken: list[tuple[BrokenRule, str]] = []
+        self._number = 0
         self.conduct = Conduct(lambda _call, rule, why: self.broken.append((rule, why)))
 
     def send(self, first: str, method: str, at: float, body: str = "") -> None:
         self.conduct.sent(message(first, method, body), at)
 
     def receive(self, first: str, method: str, at: float, body: str = "") -> None:
-        self.conduct.received(message(first, method, body), at)
+        self._number += not first.startswith("SIP/2.0")
+        self.conduct.received(message(first, method, body, number=self._number), at)
 
 
-def message(first: str, method: str, body: str, *more: tuple[str, str]) -> SipMessage:
-    headers = [("Call-ID", "c"), ("CSeq", f"1 {method}"), ("Content-Type", "application/sdp"), *more]
+def message(first: str, method: str, body: str, *more: tuple[str, str], number: int = 1) -> SipMessage:
+    to = "<sip:b>;tag=pbx" if first.startswith("SIP/2.0") else "<sip:b>"
+    headers = [("To", to), ("Call-ID", "c"), ("CSeq", f"{number} {method}"), ("Content-Type", "application/sdp"), *more]
     return SipMessage(first, headers, body.encode())
 
 
