@@ -184,7 +184,7 @@ def test_a_pbx_that_does_not_count(rig: RigMaker) -> None:
     r.reaches(Leg.PBX, LegPhase.CONNECTED)
     r.pbx.in_their_dialog(got, "UPDATE", number=50)
     r.pbx.in_their_dialog(got, "BYE", number=50)
-    broken = r.trunk.wait_for(RuleBroken, timeout_s=4)
+    broken = r.trunk.wait_for(RuleBroken, lambda e: e.rule is BrokenRule.CSEQ, timeout_s=4)
     assert (broken.rule, broken.why) == (BrokenRule.CSEQ, "CSeq of its UPDATE was 50, of its BYE after that 50")
 
 
@@ -209,4 +209,5 @@ def test_a_pbx_that_keeps_to_the_rules(rig: RigMaker) -> None:
     r.pbx.in_their_dialog(got, "UPDATE", number=50)
     r.pbx.in_their_dialog(got, "BYE", number=51)
     r.pbx.response(200, "BYE")
-    assert r.count(RuleBroken) == 0
+    # That it hangs up just after a refused UPDATE is another rule's matter.
+    assert [e for e in r.trunk.events() if isinstance(e, RuleBroken) and e.rule is not BrokenRule.REQUEST] == []
