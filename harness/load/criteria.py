@@ -90,6 +90,9 @@ CRITERIA: dict[str, Criterion] = {
     "answer_to_agent_p95_s": Criterion(
         "time to the agent's phone (p95)", "s", lambda m: m.answer_to_agent_s.quantile(0.95), _of_quantile(0.95)
     ),
+    "mouth_to_ear_p95_ms": Criterion(
+        "mouth to ear (p95)", "ms", lambda m: m.mouth_to_ear_ms.quantile(0.95), _of_quantile(0.95), of_what="ears"
+    ),
     "mos_p5": Criterion(
         "estimated MOS (p5)", "", lambda m: m.mos.quantile(0.05), _of_quantile(0.05), at_least=True, of_what="ears"
     ),

@@ -101,6 +101,8 @@ class Measures:
     jitter_ms: Distribution
     delay_ms: Distribution
     """One way, by the stamps."""
+    mouth_to_ear_ms: Distribution
+    """The same with the packet's length and the jitter buffer, as the E-model has it (Ta of ITU-T G.107)."""
 
     cross_talk_calls: int
     by_code: Mapping[int, int]
@@ -156,6 +158,7 @@ def measure(calls: Table[CallRecord]) -> Measures:
         loss=distribution(_loss(judged)),
         jitter_ms=distribution(of_ears(judged, "jitter_ms")),
         delay_ms=distribution(of_ears(judged, "delay_ms")),
+        mouth_to_ear_ms=distribution(of_ears(judged, "mouth_to_ear_ms")),
         cross_talk_calls=int((ours["cause"] == Cause.CROSS_TALK).sum()),
         by_code=_counted(int(c) for c in [*code, *ours["code"][cancelled & invited]]),
         by_cause=_counted(Cause(c) for c in calls["cause"]),

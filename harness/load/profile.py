@@ -23,6 +23,7 @@ __all__ = ["ArrivalsSection", "LoadProfile", "MixLine", "Spread", "find_load_pro
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Share = Annotated[float, Field(gt=0)]
 LostPercent = Annotated[int, Field(ge=0, le=90)]
+WayMs = Annotated[float, Field(ge=0, le=1000)]
 LightCodecs = Annotated[tuple[Literal["opus", "pcmu", "pcma"], ...], Field(min_length=1)]
 
 
@@ -100,6 +101,23 @@ class MediaSection(Section):
     loses them, which costs 0.2 % of a core for each call."""
     loss_to_pbx: LostPercent = 0
     """The same of what customers send."""
+    delay_to_customer_ms: WayMs = 0.0
+    """How long an RTP packet is under way between PBX and customer, beside its usual time. The relay too."""
+    delay_to_pbx_ms: WayMs = 0.0
+    """The same of what customers send."""
+    jitter_to_customer_ms: WayMs = 0.0
+    """How much longer than that a packet takes at most (packet delay variation, RFC 5481): as much of it as chance has
+    it, evenly spread. Packets keep their order. Up to 20 ms, RFC 3550's jitter is a third of it."""
+    jitter_to_pbx_ms: WayMs = 0.0
+    """The same of what customers send."""
+
+
+class SignallingSection(Section):
+    """``[signalling]``: the way between trunk and PBX."""
+
+    delay_ms: Annotated[float, Field(ge=0, le=500)] = 0.0
+    """How long a SIP message is under way, each way, beside what it takes anyway: as from another continent. All delays
+    are measured at the trunk's end of it, so a session request delay is twice as much longer."""
 
 
 class LimitsSection(Section):
@@ -132,6 +150,8 @@ class CriteriaSection(Section):
     """Session disconnect delay, 95th percentile, at most."""
     answer_to_agent_p95_s: Annotated[float, Field(gt=0)] | None = None
     """INVITE of the customer to that of the agent's phone, 95th percentile, at most."""
+    mouth_to_ear_p95_ms: Annotated[float, Field(gt=0)] | None = None
+    """Mouth to ear, 95th percentile, at most; ITU-T G.114 advises 150 ms and warns of more than 400."""
     mos_p5: Annotated[float, Field(ge=1, le=4.5)] | None = None
     """Estimated MOS (E-model, G.107) at the ears of all, 5th percentile, at least."""
     loss_p95: Annotated[float, Field(ge=0, le=100)] | None = None
@@ -175,6 +195,7 @@ class LoadProfile(Section):
     customers: CustomersSection = CustomersSection()
     agents: LoadAgents = LoadAgents()
     media: MediaSection = MediaSection()
+    signalling: SignallingSection = SignallingSection()
     limits: LimitsSection = LimitsSection()
     criteria: CriteriaSection = CriteriaSection()
 

@@ -40,10 +40,15 @@ def burst_ratio(figures: EarFigures) -> float:
     return max(1.0, mean_length * (1.0 - gone / expected))
 
 
+def mouth_to_ear_ms(delay_ms: float | None, *, jitter_buffer_ms: float) -> float | None:
+    """From mouth to ear: a packet's length, the way of ``delay_ms``, the jitter buffer. None: the way is not known."""
+    return None if delay_ms is None else PACKET_MS + delay_ms + jitter_buffer_ms
+
+
 def quality(figures: EarFigures, codec: str, *, jitter_buffer_ms: float) -> Quality | None:
     """What a party that received ``codec`` (an RTP encoding name) may think of it; None: nothing came.
 
-    Delay is from mouth to ear: a packet's length, the way, the jitter buffer. It is an estimate for each of the two
+    Delay is from mouth to ear; a way that is not known counts as none. It is an estimate for each of the two
     directions alone, from packets: what else the PBX does to the sound it does not see. No recommendation has Opus's
     constants on this scale; the label says so. Raises KeyError for a codec without any.
     """
@@ -53,6 +58,6 @@ def quality(figures: EarFigures, codec: str, *, jitter_buffer_ms: float) -> Qual
     return estimate(
         codec,
         loss_percent=float(lost),
-        one_way_delay_ms=PACKET_MS + (figures.delay_ms or 0.0) + jitter_buffer_ms,
+        one_way_delay_ms=mouth_to_ear_ms(figures.delay_ms or 0.0, jitter_buffer_ms=jitter_buffer_ms) or 0.0,
         burst_ratio=burst_ratio(figures),
     )

@@ -62,7 +62,9 @@ class EarFigures:
 
     ``own`` and ``foreign`` count packets whose stamp is of the other party of this call, or of another call;
     ``unstamped`` is all else (prompts, music, what was transcoded). ``mos`` is the E-model's estimate (G.107),
-    ``delay_ms`` the mean one-way delay by the stamps.
+    ``delay_ms`` the mean one-way delay by the stamps: both ends of a call are phones of one generator, by whose clock
+    it is told. ``mouth_to_ear_ms`` is that with the packet's length and the jitter buffer around it. Without stamps
+    neither is known.
     """
 
     received: int = 0
@@ -75,6 +77,7 @@ class EarFigures:
     """Most packets lost or late in a row."""
     jitter_ms: float = 0.0
     delay_ms: float | None = None
+    mouth_to_ear_ms: float | None = None
     own: int = 0
     foreign: int = 0
     unstamped: int = 0

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from harness.load.measures import of_ears
 from harness.load.records import Party
 from reports.load import over_time
 from reports.load.charts import Chart, Limit, Series
@@ -65,7 +66,34 @@ def delay_distributions(load: LoadEvidence) -> list[Chart]:
 
 def sound_distributions(load: LoadEvidence) -> list[Chart]:
     """What the ears heard, one by one."""
-    return [_mos(load), _loss(load)]
+    return [_mos(load), _loss(load), *_ways(load)]
+
+
+def _ways(load: LoadEvidence) -> list[Chart]:
+    """How long packets were under way, and how unevenly."""
+    calls = load.calls.where(judged(load.calls))
+    shown = (
+        ("delay-spread", "One-way delay", "delay_ms", "mean delay by the stamps, from one phone to the other,"),
+        ("jitter-spread", "Jitter", "jitter_ms", "interarrival jitter (RFC 3550)"),
+    )
+    return [
+        _distribution(
+            id,
+            title,
+            f"Share of the ears whose {what} was at most so much.",
+            "ms",
+            tuple(
+                (label, known(values), colour)
+                for (label, colour), values in zip(
+                    (("Customers' ears", "m0"), ("Agents' ears", "m2")),
+                    np.split(of_ears(calls, figure), 2),
+                    strict=True,
+                )
+            ),
+            y_label="% of ears",
+        )
+        for id, title, figure, what in shown
+    ]
 
 
 def _mos(load: LoadEvidence) -> Chart:

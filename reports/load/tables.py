@@ -15,6 +15,7 @@ from reports.load.columns import known
 from reports.load.reading import LoadEvidence
 from reports.load.wording import number, with_unit
 
+NOT_MEASURED = "not measured"
 _GROUPS_SHOWN = 14
 
 
@@ -81,10 +82,14 @@ def sound(found: Measures) -> TableView:
         ("RTP lost or late", found.loss, "%", 3, (0.95, 0.5)),
         ("Jitter (RFC 3550)", found.jitter_ms, "ms", 2, (0.95, 0.5)),
         ("One-way delay, by the stamps", found.delay_ms, "ms", 1, (0.95, 0.5)),
+        ("Mouth to ear (packet, way, jitter buffer)", found.mouth_to_ear_ms, "ms", 1, (0.95, 0.5)),
     )
+    heard = found.jitter_ms.samples
     shown = []
     for name, d, unit, digits, (worse, middle) in rows:
         if not d.samples:
+            if heard:
+                shown.append((name, "–", NOT_MEASURED, *("–",) * 3))
             continue
         bad = d.quantile(worse)
         worst = d.least if worse < middle else d.most

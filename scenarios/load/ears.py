@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from harness.load.quality import mouth_to_ear_ms
 from harness.load.records import EarFigures, Party
 from scenarios.load.facts import Foreign
 from simulators.light_phones.media.facts import StampCount, StreamReport
@@ -27,6 +28,7 @@ def heard_at(
     talk_began_at: float | None,
     over_at: Callable[[int], float | None],
     mos: Callable[[EarFigures], float | None],
+    jitter_buffer_ms: float,
 ) -> HeardAtEar:
     """What ``ear`` of a call received. ``over_at`` tells when another call ended, None: it has not, as far as we
     know. Its own voice that comes back to it counts as unstamped sound."""
@@ -34,6 +36,7 @@ def heard_at(
     own = next((stamp for stamp in report.stamps if stamp.call == call and stamp.party is other), None)
     strangers = [stamp for stamp in report.stamps if stamp.call != call]
     echo = sum(stamp.packets for stamp in report.stamps if stamp.call == call and stamp.party is ear)
+    delay_ms = own.delay_mean_ms if own else None
     figures = EarFigures(
         received=report.received,
         lost=report.lost,
@@ -42,7 +45,8 @@ def heard_at(
         reordered=report.reordered,
         longest_burst=report.longest_burst,
         jitter_ms=report.jitter_ms,
-        delay_ms=own.delay_mean_ms if own else None,
+        delay_ms=delay_ms,
+        mouth_to_ear_ms=mouth_to_ear_ms(delay_ms, jitter_buffer_ms=jitter_buffer_ms),
         own=own.packets if own else 0,
         foreign=sum(stamp.packets for stamp in strangers),
         unstamped=report.unstamped + echo,

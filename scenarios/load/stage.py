@@ -135,6 +135,7 @@ class LoadStage:
             address=share.trunk_address,
             directory=Path(config.directory),
             with_platform=bool(self._flows & {Flow.CALLBACK, Flow.ESCALATION}),
+            pbx_delay_ms=self._profile.signalling.delay_ms,
             tell=self._trunk_tells,
             loop=self._loop,
         )
@@ -299,6 +300,7 @@ class LoadStage:
             talk_began_at=talk_began_at,
             over_at=self._desk.over_at,
             mos=lambda figures: self._phones.mos(leg, figures),
+            jitter_buffer_ms=self._profile.media.jitter_buffer_ms,
         )
 
     def _over(self, live: LiveCall, customer_ear: HeardAtEar | None, agent_ear: HeardAtEar | None) -> None:

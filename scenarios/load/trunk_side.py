@@ -30,11 +30,11 @@ from simulators.trunk.protocol import (
     KeepTrace,
     MediaRule,
     MediaWay,
+    PacketsDelayed,
     PacketsLost,
     Probe,
     Refused,
     TracedCalls,
-    TrunkConfig,
     WhereCustomersCall,
 )
 from simulators.whatsapp.entry_points import DeepLink, deep_link
@@ -63,6 +63,7 @@ class TrunkSide:
         address: str,
         directory: Path,
         with_platform: bool,
+        pbx_delay_ms: float,
         tell: Callable[[Heard], None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
@@ -96,7 +97,7 @@ class TrunkSide:
         self._trunk = Simulator(
             "the trunk simulator",
             "simulators.trunk.process:run",
-            _for_load(config),
+            replace(config, trace_calls=TracedCalls.KEPT, tells_legs=False, pbx_delay_ms=pbx_delay_ms),
             log=directory / "trunk.log",
             keep_events=False,
         )
@@ -131,7 +132,7 @@ class TrunkSide:
                     profile_name=customer.profile_name,
                     country=customer.country,
                     contact=contact,
-                    media_rules=_losses(media, place) or None,
+                    media_rules=_on_the_way(media, place) or None,
                 )
             )
             for place, customer in enumerate(people)
@@ -187,10 +188,21 @@ class TrunkSide:
                 self._loop.call_soon_threadsafe(self._tell, event)
 
 
-def _losses(media: MediaSection, seed: int) -> tuple[MediaRule, ...]:
-    """What is lost of a customer's media; none of it, and the trunk stays out of their way."""
-    wanted = {MediaWay.TO_CUSTOMER: media.loss_to_customer, MediaWay.TO_PBX: media.loss_to_pbx}
-    return tuple(PacketsLost(way=way, percent=percent, seed=seed) for way, percent in wanted.items() if percent)
+def _on_the_way(media: MediaSection, seed: int) -> tuple[MediaRule, ...]:
+    """What becomes of a customer's media; nothing at all, and the trunk stays out of their way."""
+    lost = {MediaWay.TO_CUSTOMER: media.loss_to_customer, MediaWay.TO_PBX: media.loss_to_pbx}
+    slow = {
+        MediaWay.TO_CUSTOMER: (media.delay_to_customer_ms, media.jitter_to_customer_ms),
+        MediaWay.TO_PBX: (media.delay_to_pbx_ms, media.jitter_to_pbx_ms),
+    }
+    return (
+        *(PacketsLost(way=way, percent=percent, seed=seed) for way, percent in lost.items() if percent),
+        *(
+            PacketsDelayed(way=way, delay_ms=delay_ms, jitter_ms=jitter_ms, seed=seed)
+            for way, (delay_ms, jitter_ms) in slow.items()
+            if delay_ms or jitter_ms
+        ),
+    )
 
 
 def _all(promised: Iterable[Future[Any]]) -> None:
@@ -224,7 +236,3 @@ def signalling_of(timed: CallTimed) -> Signalling:
 def is_callback(event: CallStarted) -> bool:
     """Whether the PBX called the customer."""
     return event.direction is Direction.BUSINESS_INITIATED
-
-
-def _for_load(config: TrunkConfig) -> TrunkConfig:
-    return replace(config, trace_calls=TracedCalls.KEPT, tells_legs=False)

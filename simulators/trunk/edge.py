@@ -39,6 +39,7 @@ from simulators.trunk.proxies import Passage, Proxies
 from simulators.trunk.sdp import without_ear
 from simulators.trunk.second_way import SecondWay
 from simulators.trunk.sippy_text import for_sippy, from_sippy
+from simulators.trunk.slow_way import SlowWay
 from simulators.trunk.tcp import TcpWire
 from simulators.trunk.tls import DEFAULT_PORT, TlsSettings, TlsWire
 from simulators.trunk.tls_faults import TlsFault
@@ -137,15 +138,17 @@ class Trace:
 
 
 class EdgeSide:
-    """Sockets of one side and what happens to its messages."""
+    """Sockets of one side and what happens to its messages. Its far end is ``delay_s`` away, each way."""
 
-    def __init__(self, leg: Leg, profile: Profile, trace: Trace, core: Core) -> None:
+    def __init__(self, leg: Leg, profile: Profile, trace: Trace, core: Core, delay_s: float = 0.0) -> None:
         self._leg = leg
         self._profile = profile
         self.trace = trace
         self.tap: Tap | None = None
         self._core = core
         self._loop = asyncio.get_running_loop()
+        self._delay_s = delay_s
+        self._ways = (SlowWay(self._loop), SlowWay(self._loop)) if delay_s else ()
         self.rules: tuple[HeaderRule, ...] = profile.header_rules if leg is Leg.PBX else ()
         self._proxies = Proxies(profile.proxies, core.rule_broken)
         self._conduct = Conduct(core.rule_broken, pbx_begins_dtls=profile.media.dtls_client == "pbx")
@@ -173,6 +176,8 @@ class EdgeSide:
     async def close(self) -> None:
         for task in list(self._tasks):
             task.cancel()
+        for way in self._ways:
+            way.close()
         for wire in (*self.wires.values(), self.elsewhere):
             if wire is not None:
                 await wire.close()
@@ -189,6 +194,15 @@ class EdgeSide:
         """A message came; whatever it is, the trunk goes on."""
         if not octets.strip():
             return
+        if not self._ways:
+            self._take(wire, octets, source, local, at, connection)
+            return
+        at += self._delay_s
+        self._ways[0].put(at, partial(self._take, wire, octets, source, local, at, connection))
+
+    def _take(
+        self, wire: Wire, octets: bytes, source: Address, local: Address, at: float, connection: object | None
+    ) -> None:
         self.trace.record(octets, source, local, wire.name, at)
         if self.tap is not None and self.tap.takes(octets, source, at):
             return
@@ -240,7 +254,7 @@ class EdgeSide:
             answer = answer_to(request, passage.code, reason_of(passage.code))
             quoted = passage.why.replace('"', "'")
             answer.add("Warning", f'399 {self.local[0]} "{quoted}"')
-            wire.send(answer.to_bytes(), source, connection)
+            self._let_go(partial(wire.send, answer.to_bytes(), source, connection))
 
     def broken(
         self,
@@ -257,7 +271,7 @@ class EdgeSide:
         self._reject(wire, octets, source, connection, why)
 
     def sent(self, wire: Wire, octets: bytes, local: Address, destination: Address, at: float) -> None:
-        self.trace.record(octets, local, destination, wire.name, at)
+        self.trace.record(octets, local, destination, wire.name, at - self._delay_s)
 
     def unreachable(self, destination: Address, why: str) -> None:
         # Not at once: the core may be in the middle of sending this very message.
@@ -278,7 +292,7 @@ class EdgeSide:
         answer = answer_to(request, code, f"{reason_of(code)} - {why}"[:120])
         if not parameter(answer.get("To"), "tag"):
             answer.set("To", f"{answer.get('To')};tag={secrets.token_hex(8)}")
-        wire.send(answer.to_bytes(), source, connection)
+        self._let_go(partial(wire.send, answer.to_bytes(), source, connection))
 
     # From the core to the sockets.
 
@@ -312,11 +326,11 @@ class EdgeSide:
         if wire.reliable and self._is_repetition(message, destination):
             return
         for _ in range(1 + comes_twice):
-            self._transmit(wire, message.to_bytes(), destination, connection)
+            self._let_go(partial(self._transmit, wire, message.to_bytes(), destination, connection))
         if self._leg is Leg.PBX:
             self._core.seen(message, time.monotonic(), sent=True)
             if self._profile.proxies.second_way and (copy := self._second_way.copy_of(message)) is not None:
-                self._transmit(wire, copy.to_bytes(), destination, connection)
+                self._let_go(partial(self._transmit, wire, copy.to_bytes(), destination, connection))
 
     def _comes_twice(self, message: SipMessage, wire: Wire) -> bool:
         proxies = self._profile.proxies
@@ -325,6 +339,13 @@ class EdgeSide:
         # Over a stream nothing but a 200 ever comes again (RFC 3261 sections 13.3.1.4, 17.2.1).
         may = message.code >= 200 and (message.code < 300 or not wire.reliable)
         return may and message.method == "INVITE" and proxies.repeats_answers
+
+    def _let_go(self, send: Callable[[], None]) -> None:
+        """Something leaves here, and is at the wire when it has been under way."""
+        if self._ways:
+            self._ways[1].put(self._loop.time() + self._delay_s, send)
+        else:
+            send()
 
     def _way(self, message: SipMessage) -> tuple[Wire, object | None]:
         if not message.is_request:
@@ -377,14 +398,14 @@ class EdgeSide:
 
 
 class Edge:
-    """Both sides. Must be made and used on the loop's thread."""
+    """Both sides. Must be made and used on the loop's thread. The PBX is ``pbx_delay_s`` away, each way."""
 
-    def __init__(self, profile: Profile, trace: Trace, core: Core) -> None:
+    def __init__(self, profile: Profile, trace: Trace, core: Core, pbx_delay_s: float = 0.0) -> None:
         self.trace = trace
         self._profile = profile
         self._core = core
         self.customer = EdgeSide(Leg.CUSTOMER, profile, trace, core)
-        self.pbx = EdgeSide(Leg.PBX, profile, trace, core)
+        self.pbx = EdgeSide(Leg.PBX, profile, trace, core, pbx_delay_s)
         self._added: tuple[HeaderRule, ...] = ()
         self._tls: TlsSettings | None = None
 

@@ -87,7 +87,7 @@ class _Trunk:
                 self._config.policy_socket, ordered=self._core.order, end_ordered=self._core.end_order
             )
         trace = Trace(SipTraceWriter(Path(self._config.trace)), self._config.trace_calls)
-        self._edge = Edge(self._profile, trace, self._core)
+        self._edge = Edge(self._profile, trace, self._core, self._config.pbx_delay_ms / 1000)
         try:
             await self._edge.start(
                 self._config.address,

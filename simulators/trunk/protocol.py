@@ -78,6 +78,16 @@ class PacketsLost(MediaRule):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PacketsDelayed(MediaRule):
+    """All packets, RTCP too, are ``delay_ms`` under way, and up to ``jitter_ms`` longer (packet delay variation, RFC
+    5481 section 4.2), evenly spread, as ``seed`` decides. They keep their order."""
+
+    delay_ms: float
+    jitter_ms: float = 0.0
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WayCut(MediaRule):
     """Nothing passes, RTCP neither."""
 
@@ -131,6 +141,9 @@ class TrunkConfig:
     trace_calls: TracedCalls = TracedCalls.ALL
     tells_legs: bool = True
     """Whether LegChanged are emitted: they are most of what is told of a call."""
+    pbx_delay_ms: float = 0.0
+    """How long each SIP message is under way between trunk and PBX, each way. All times, the trace's too, are those at
+    the trunk's end of that way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,7 +333,7 @@ class CallTimed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleCount:
-    """How many packets a rule dropped or added."""
+    """How many packets a rule dropped, added or delayed."""
 
     rule: MediaRule
     packets: int

@@ -13,6 +13,7 @@ from harness.messages import Event
 from simulators.trunk.protocol import Leg, MediaRelayed, MediaRule, MediaWay, WayCounts
 from simulators.trunk.relay_rules import RelayWay
 from simulators.trunk.sdp import media_place, with_media_at
+from simulators.trunk.slow_way import SlowWay
 from simulators.trunk.wire import Address
 
 PAIR_TRIES = 100
@@ -45,6 +46,7 @@ class Relay:
         rules = tuple(rules)
         self._ways = {leg: RelayWay(_TO[leg], rules) for leg in Leg}
         self._loop = asyncio.get_running_loop()
+        self._slow = {leg: SlowWay(self._loop) for leg, way in self._ways.items() if way.is_slow}
         self._sides: dict[Leg, _Side] = {}
         try:
             for leg in Leg:
@@ -72,7 +74,9 @@ class Relay:
         return tuple(way.counts() for way in self._ways.values())
 
     def close(self) -> None:
-        """Give the ports back. May be called twice."""
+        """Give the ports back; what is under way is lost. May be called twice."""
+        for slow in self._slow.values():
+            slow.close()
         for side in self._sides.values():
             for one in (side.rtp, side.rtcp):
                 if one.fileno() >= 0:
@@ -85,13 +89,24 @@ class Relay:
             return
         way = self._ways[leg]
         begun = bool(way.first_at)
-        _send(side.rtp, way.rtp(octets, self._loop.time()), side.rtp_wanted_at)
+        at = self._loop.time()
+        self._pass_on(leg, at, side.rtp, way.rtp(octets, at), side.rtp_wanted_at)
         if not begun and way.first_at:
             self._ways[_OTHER[leg]].other_has_begun()
 
     def _rtcp(self, source: socket.socket, side: _Side, leg: Leg) -> None:
         if (octets := _read(source)) is not None:
-            _send(side.rtcp, self._ways[leg].rtcp(octets), side.rtcp_wanted_at)
+            self._pass_on(leg, self._loop.time(), side.rtcp, self._ways[leg].rtcp(octets), side.rtcp_wanted_at)
+
+    def _pass_on(
+        self, leg: Leg, at: float, through: socket.socket, packets: list[bytes], destination: Address | None
+    ) -> None:
+        slow = self._slow.get(leg)
+        if slow is None:
+            _send(through, packets, destination)
+            return
+        for octets in packets:
+            slow.put(self._ways[leg].arrives_at(at), partial(_send, through, (octets,), destination))
 
 
 class Relays:

@@ -21,6 +21,7 @@ from simulators.trunk.protocol import (
     HeldBack,
     MediaRule,
     MediaWay,
+    PacketsDelayed,
     PacketsLost,
     RuleCount,
     WayCounts,
@@ -166,6 +167,27 @@ class _LosePackets:
         return ()
 
 
+class _Delay:
+    """Passes all; when they arrive, ``arrives_at`` says."""
+
+    def __init__(self, rule: PacketsDelayed) -> None:
+        if rule.delay_ms < 0 or rule.jitter_ms < 0:
+            raise ValueError(f"a packet cannot be {rule.delay_ms:g} and up to {rule.jitter_ms:g} ms under way")
+        self.packets = 0
+        self._rule = rule
+        self._random = random.Random(rule.seed)
+        self._last_at = 0.0
+
+    def take(self, packet: RtpPacket) -> Iterable[RtpPacket]:
+        self.packets += 1
+        return (packet,)
+
+    def arrives_at(self, at: float) -> float:
+        took_ms = self._rule.delay_ms + self._rule.jitter_ms * self._random.random()
+        self._last_at = max(self._last_at, at + took_ms / 1000)
+        return self._last_at
+
+
 class _Cut:
     def __init__(self, rule: WayCut) -> None:
         self.packets = 0
@@ -192,6 +214,7 @@ _STAGES: dict[type[MediaRule], Callable[[Any], Stage]] = {
     EndsAdded: _AddEnds,
     DurationsRecounted: _RecountDurations,
     PacketsLost: _LosePackets,
+    PacketsDelayed: _Delay,
     WayCut: _Cut,
     HeldBack: _HoldBack,
 }
@@ -207,6 +230,7 @@ class RelayWay:
         self._way = way
         self._stages = [(rule, _STAGES[type(rule)](rule)) for rule in rules if rule.way is way]
         self._cut = any(isinstance(rule, WayCut) for rule, _ in self._stages)
+        self._delays = [stage for _, stage in self._stages if isinstance(stage, _Delay)]
         self._presses = TelephoneEventReader(EVENT_CLOCK_HZ)
         self._received = self._sent = self._rtcp = 0
         self._event_types: frozenset[int] = frozenset()
@@ -270,6 +294,17 @@ class RelayWay:
             return []
         self._rtcp += 1
         return [octets]
+
+    @property
+    def is_slow(self) -> bool:
+        return bool(self._delays)
+
+    def arrives_at(self, at: float) -> float:
+        """When what came ``at`` a time and goes on is at the other end: not before what came earlier. Each packet is
+        asked for once."""
+        for delay in self._delays:
+            at = delay.arrives_at(at)
+        return at
 
     def counts(self) -> WayCounts:
         """All so far."""

@@ -2,13 +2,19 @@
 
 from collections import Counter
 from pathlib import Path
+from statistics import mean, median
 
 import pytest
 
-from harness.load.records import Cause, Flow, Party
+from harness.audio.emodel import estimate
+from harness.load.measures import measure
+from harness.load.quality import PACKET_MS
+from harness.load.records import CallRecord, Cause, Flow, Party
+from harness.load.table import Table
 from tests.live import load_rig
 
 MIX = "inbound,ivr,callback,escalation"
+INJECTED = ("loss", "delay", "jitter")
 
 
 def test_light_phones_call_each_other_directly(tmp_path):
@@ -55,16 +61,53 @@ def test_calls_that_the_pbx_drops_are_found_and_named(tmp_path):
 
 
 @pytest.mark.live
-def test_what_is_lost_on_the_way_is_what_is_told(tmp_path):
-    """Of each hundred packets exactly so many are lost on the customers' way, each way differently."""
-    injected = {"loss_to_customer": 4, "loss_to_pbx": 8}
-    with load_rig.pbx(tmp_path) as system:
-        ran = load_rig.run(system, load_rig.profile(10, 6.0, media=injected), tmp_path, seconds=1)
-    assert ran.causes == Counter({Cause.NONE: 10}), load_rig.told(ran)
-    ears = {Party.CUSTOMER: 4.0, Party.AGENT: 8.0}
-    for party, percent in ears.items():
-        heard = [getattr(record, f"{party}_hears") for record in ran.records]
+def test_what_is_injected_is_what_is_told(tmp_path):
+    """Loss, delay and jitter on the customers' way, a long way to the PBX, and refusals of a known share.
+
+    Bounds: shares of calls exactly; loss 0.5 percentage points; delays not less than injected and 20 ms more (what
+    phones, PBX and this machine take of their own), those of signalling 150 ms; jitter a fifth and 3 ms; MOS 0.1 of
+    what the E-model says of what was injected.
+    """
+    injected = {
+        "loss_to_customer": 4,
+        "loss_to_pbx": 8,
+        "delay_to_customer_ms": 180,
+        "delay_to_pbx_ms": 60,
+        "jitter_to_customer_ms": 18,
+        "jitter_to_pbx_ms": 9,
+    }
+    far_ms = 120
+    with load_rig.pbx(tmp_path, "refuses-some-calls") as system:
+        load = load_rig.profile(10, 4.0, media=injected, signalling={"delay_ms": far_ms})
+        ran = load_rig.run(system, load, tmp_path, seconds=4)
+    found, told = measure(Table.of(CallRecord, ran.records)), load_rig.told(ran)
+
+    # Of each 20 calls two are refused with 503, one with 486, one with 404.
+    assert ran.causes == Counter({Cause.NONE: 32, Cause.REFUSED: 8}), told
+    assert found.by_code == {200: 32, 503: 4, 486: 2, 404: 2}
+    assert found.session_establishment_ratio.value == 80
+    assert found.session_effectiveness_ratio.value == 85
+    assert found.ineffective_session_attempts.value == 10
+    assert found.session_completion_ratio.value == 80
+
+    for delay_s in (found.srd_s, found.srd_failed_s, found.first_response_s):
+        assert 2 * far_ms <= 1000 * delay_s.least, told
+        assert 1000 * delay_s.quantile(0.5).value <= 2 * far_ms + 150, told
+    assert 1000 * found.answer_to_agent_s.least >= far_ms
+
+    for party, way in {Party.CUSTOMER: "to_customer", Party.AGENT: "to_pbx"}.items():
+        heard = [ear for record in ran.records if (ear := getattr(record, f"{party}_hears")) is not None]
+        lost, delay_ms, jitter_ms = (injected[f"{what}_{way}{'' if what == 'loss' else '_ms'}"] for what in INJECTED)
         share = 100 * sum(ear.lost for ear in heard) / sum(ear.lost + ear.received for ear in heard)
-        assert share == pytest.approx(percent, abs=0.5), load_rig.told(ran)
-    # Who loses more hears worse.
-    assert all(record.agent_hears.mos < record.customer_hears.mos < 4.3 for record in ran.records)
+        assert share == pytest.approx(lost, abs=0.5), told
+        # Evenly spread over ``jitter_ms``: half of it is its mean, a third the mean difference of two (RFC 3550).
+        way_ms = delay_ms + jitter_ms / 2
+        took_ms = median(ear.delay_ms for ear in heard)
+        assert way_ms - 1 <= took_ms <= way_ms + 20, told
+        assert all(ear.delay_ms >= delay_ms for ear in heard), told
+        assert mean(ear.jitter_ms for ear in heard) == pytest.approx(jitter_ms / 3, rel=0.2, abs=3), told
+        assert sum(ear.reordered for ear in heard) == 0
+        depth_ms = load.media.jitter_buffer_ms
+        expected = estimate("opus", loss_percent=lost, one_way_delay_ms=PACKET_MS + way_ms + depth_ms).mos
+        assert median(ear.mos for ear in heard) == pytest.approx(expected, abs=0.1), told
+        assert median(ear.mouth_to_ear_ms for ear in heard) == pytest.approx(took_ms + PACKET_MS + depth_ms, abs=1)

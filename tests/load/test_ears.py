@@ -35,6 +35,7 @@ def heard(*stamps: StampCount, over=None, **counts):
         talk_began_at=12.0,
         over_at=(over or {}).get,
         mos=lambda figures: 4.0 if figures.own else None,
+        jitter_buffer_ms=60,
     )
 
 
@@ -44,6 +45,7 @@ def test_the_other_party_of_the_call_is_own():
     assert (figures.own, figures.foreign, figures.unstamped, figures.lost) == (300, 0, 100, 3)
     assert figures.first_own_s == pytest.approx(0.1)
     assert figures.delay_ms == 5.5
+    assert figures.mouth_to_ear_ms == 20 + 5.5 + 60
     assert figures.mos == 4.0
     assert ear.foreign == ()
 
@@ -58,6 +60,8 @@ def test_packets_of_another_call_are_foreign_with_all_that_tells_why():
 def test_ones_own_voice_is_neither():
     figures = heard(stamp(7, Party.CUSTOMER, 20), unstamped=5).figures
     assert (figures.own, figures.foreign, figures.unstamped) == (0, 0, 25)
+    assert figures.delay_ms is None
+    assert figures.mouth_to_ear_ms is None
     assert figures.first_own_s is None
     assert figures.mos is None
 

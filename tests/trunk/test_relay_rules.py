@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from simulators.trunk.protocol import (
     HeldBack,
     MediaRule,
     MediaWay,
+    PacketsDelayed,
     PacketsLost,
     WayCut,
 )
@@ -232,6 +234,40 @@ def test_held_back_until_the_other_way_has_begun() -> None:
     assert way.rtp(later, 6.0) == [later]
     assert way.rtcp(rtcp) == [rtcp]
     assert way.first_at == 5.0
+
+
+@given(st.floats(0, 500), st.floats(0, 100), st.integers(0, 1000))
+def test_delayed_by_as_much_as_told_and_none_overtakes(delay_ms: float, jitter_ms: float, seed: int) -> None:
+    way = RelayWay(PBX, [PacketsDelayed(way=PBX, delay_ms=delay_ms, jitter_ms=jitter_ms, seed=seed)])
+    came = [0.02 * number for number in range(50)]
+    gone = [way.arrives_at(at) for at in came]
+    assert gone == sorted(gone)
+    took = [1000 * (out - at) for at, out in zip(came, gone, strict=True)]
+    assert all(delay_ms - 1e-6 <= ms <= delay_ms + jitter_ms + 1e-6 for ms in took)
+
+
+def test_jitter_is_as_even_as_told() -> None:
+    """Evenly spread over 18 ms: half of it the mean, a third the mean difference of two in a row."""
+    way = RelayWay(PBX, [PacketsDelayed(way=PBX, delay_ms=40, jitter_ms=18)])
+    took = [1000 * (way.arrives_at(0.02 * number) - 0.02 * number) for number in range(20_000)]
+    assert sum(took) / len(took) == pytest.approx(40 + 9, abs=0.2)
+    differences = [abs(one - other) for one, other in pairwise(took)]
+    assert sum(differences) / len(differences) == pytest.approx(6, abs=0.2)
+
+
+def test_a_delay_changes_no_packet_and_is_counted() -> None:
+    packets = stream("12")
+    out, way = relayed(packets, PacketsDelayed(way=PBX, delay_ms=10))
+    assert out == packets
+    assert way.is_slow
+    assert way.counts().rules[0].packets == len(packets)
+    assert not RelayWay(MediaWay.TO_CUSTOMER, [PacketsDelayed(way=PBX, delay_ms=10)]).is_slow
+
+
+@pytest.mark.parametrize("ms", [{"delay_ms": -1}, {"delay_ms": 1, "jitter_ms": -1}])
+def test_a_delay_that_cannot_be_is_refused(ms: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="ms under way"):
+        RelayWay(PBX, [PacketsDelayed(way=PBX, **ms)])
 
 
 @pytest.mark.parametrize(

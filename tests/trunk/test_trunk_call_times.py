@@ -107,3 +107,32 @@ def test_only_calls_that_failed_or_are_asked_for_are_traced(rig: RigMaker) -> No
     assert set(traced) == {*kept[1:], *refused}
     # INVITE, 100, 200, ACK, BYE and its 200.
     assert traced.count(kept[2]) >= 6
+
+
+def test_a_pbx_far_away_is_late_by_the_way_there_and_back(rig: RigMaker) -> None:
+    """The bounds are the lower ones: what a busy machine adds has none."""
+    r = rig(pbx_delay_ms=100)
+    asked_at = time.monotonic()
+    sent, got = place(r)
+    assert time.monotonic() - asked_at >= 0.1
+    r.pbx.answer(got, 180, "Ringing")
+    r.pbx.answer(got, 200, "OK", sdp=ANSWER_SDP)
+    answered_at = time.monotonic()
+    ok = r.phone.response(200)
+    assert time.monotonic() - answered_at >= 0.1
+    r.phone.acknowledge(sent, ok)
+    r.phone.in_dialog(sent, ok, "BYE")
+    r.pbx.request("ACK")
+    r.pbx.answer(r.pbx.request("BYE"), 200, "OK")
+    times = timed(r)
+    assert times.invite_at is not None and times.provisional_at is not None
+    assert times.provisional_at - times.invite_at >= 0.2
+    assert times.bye_at is not None and times.bye_answered_at is not None
+    assert times.bye_answered_at - times.bye_at >= 0.2
+    # The trace is written at the trunk's end of the way, too.
+    traced = [entry for entry in r.trace() if entry.call_id == times.pbx_call_id]
+    invite, ringing = (
+        next(entry for entry in traced if entry.raw.startswith(what)) for what in ("INVITE", "SIP/2.0 180")
+    )
+    assert ringing.at - invite.at >= 0.2
+    assert invite.at <= times.provisional_at - 0.2

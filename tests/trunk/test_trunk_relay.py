@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,6 +26,7 @@ from simulators.trunk.protocol import (
     MediaRelayed,
     MediaRule,
     MediaWay,
+    PacketsDelayed,
     PacketsLost,
     WayCounts,
     WayCut,
@@ -218,6 +220,28 @@ def test_one_way_is_cut(rig: RigMaker) -> None:
         assert call.pbx.rtp.recv(2048) == packet
         counts = call.counts(MediaWay.TO_CUSTOMER)
         assert (counts.received, counts.sent, counts.rules[0].packets) == (1, 0, 1)
+
+
+def test_packets_are_late_by_what_was_told_and_in_order(rig: RigMaker) -> None:
+    """The bound is the lower one: what a busy machine adds has none."""
+    delayed = PacketsDelayed(way=MediaWay.TO_PBX, delay_ms=80, jitter_ms=40)
+    with relayed_call(rig(), delayed) as call:
+        packets = stream("12")
+        sent_at = time.monotonic()
+        for packet in packets:
+            call.phone.rtp.sendto(packet, call.to_pbx)
+        call.phone.rtcp.sendto(packets[0], call.to_pbx_rtcp)
+        got = [call.pbx.rtp.recv(2048)]
+        assert time.monotonic() - sent_at >= 0.08
+        got += [call.pbx.rtp.recv(2048) for _ in packets[1:]]
+        assert got == packets
+        assert call.pbx.rtcp.recv(2048) == packets[0]
+        packet = stream("3")[0]
+        call.pbx.rtp.sendto(packet, call.to_phone)
+        assert call.phone.rtp.recv(2048) == packet
+        # What is under way at the end of the call goes nowhere.
+        call.phone.rtp.sendto(packet, call.to_pbx)
+        call.hang_up()
 
 
 def test_the_ports_stay_through_a_hold_and_are_free_after_the_call(rig: RigMaker) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 
-from harness.load.profile import LoadProfile
+from harness.load.profile import LoadProfile, MediaSection
 from harness.target import Target
 from simulators.trunk.profile import Profile
 
@@ -28,6 +28,8 @@ def conditions(target: Target, profile: Profile, load: LoadProfile, workers: int
         ("codecs of agents", ", ".join(load.media.agent_codecs)),
         ("media packet", f"{PACKET_MS} ms"),
         ("jitter buffer", f"{load.media.jitter_buffer_ms} ms"),
+        ("injected on the customers' way", injected_on_media(load.media)),
+        ("injected between trunk and PBX", injected_on_signalling(load)),
         ("establishment threshold time", f"{load.establishment_threshold_s:g} s"),
         ("mix", ", ".join(f"{line.name or line.flow.value} {line.share:g}" for line in load.mix)),
         ("customers", f"{load.customers.count} from {', '.join(load.customers.countries)}"),
@@ -37,6 +39,30 @@ def conditions(target: Target, profile: Profile, load: LoadProfile, workers: int
             f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
         ),
     )
+
+
+def injected_on_media(media: MediaSection) -> str:
+    """What the trunk's relay does to packets, each way; ``nothing``."""
+    ways = (
+        ("to the customer", media.loss_to_customer, media.delay_to_customer_ms, media.jitter_to_customer_ms),
+        ("to the PBX", media.loss_to_pbx, media.delay_to_pbx_ms, media.jitter_to_pbx_ms),
+    )
+    told = []
+    for way, loss, delay, jitter in ways:
+        parts = (
+            f"{loss} % lost" if loss else "",
+            f"{delay:g} ms delay" if delay else "",
+            f"up to {jitter:g} ms more by chance" if jitter else "",
+        )
+        if any(parts):
+            told.append(f"{way} {', '.join(filter(None, parts))}")
+    return "; ".join(told) or "nothing"
+
+
+def injected_on_signalling(load: LoadProfile) -> str:
+    """How much longer SIP messages take, each way; ``nothing``."""
+    delay = load.signalling.delay_ms
+    return f"{delay:g} ms delay each way, in all delays of signalling twice" if delay else "nothing"
 
 
 def _rate(load: LoadProfile) -> str:
