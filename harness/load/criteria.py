@@ -10,9 +10,10 @@ inconclusive if the profile demands it by itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.load.confidence import UNDEFINED, Estimate, samples_for_quantile, samples_for_share
+from harness.load.listening import ListeningResult, lowest
 from harness.load.measures import Measures
 from harness.load.profile import CriteriaSection
 from harness.load.result import CriterionResult
@@ -102,17 +103,26 @@ CRITERIA: dict[str, Criterion] = {
 """By their keys. ``leaked_channels`` is asked of the PBX, not of the calls."""
 
 LEAKED = "leaked_channels"
+PESQ = "pesq_p5"
+"""Asked of the sampled calls, once all has ended."""
 
 
 def judge(
-    criteria: CriteriaSection, measures: Measures, *, leaked_channels: int | None = None
+    criteria: CriteriaSection,
+    measures: Measures,
+    *,
+    leaked_channels: int | None = None,
+    listening: ListeningResult | None = None,
 ) -> tuple[CriterionResult, ...]:
-    """Each criterion that the profile has, in the order of its keys. ``leaked_channels`` None: could not be asked."""
+    """Each criterion that the profile has, in the order of its keys. ``leaked_channels`` None: could not be asked;
+    ``listening`` None: no calls are sampled in such a run."""
     judged = [
         _judge(measure, criterion, limit, criterion.value(measures))
         for measure, criterion in CRITERIA.items()
         if (limit := getattr(criteria, measure)) is not None
     ]
+    if criteria.pesq_p5 is not None and listening is not None:
+        judged.append(_pesq(criteria.pesq_p5, listening))
     if criteria.leaked_channels is not None:
         demanded = LEAKED in criteria.model_fields_set
         judged.append(_leaks(criteria.leaked_channels, leaked_channels, demanded=demanded))
@@ -161,6 +171,14 @@ def _reaches(criterion: Criterion, measured: Estimate) -> str:
     if low is None:
         return f"the 95 % confidence interval ends at {high}" if high else "the confidence interval has no end"
     return f"the 95 % confidence interval is {low} to {high}" if high else f"the confidence interval begins at {low}"
+
+
+def _pesq(limit: float, listening: ListeningResult) -> CriterionResult:
+    score = lowest(listening.scores)
+    measured = UNDEFINED if score is None else score.p5_estimate
+    criterion = Criterion("PESQ (p5)", "", lambda _: measured, _of_quantile(0.05), at_least=True, of_what="ears")
+    result = _judge(PESQ, criterion, limit, measured)
+    return replace(result, why=f"not measured: {listening.why}") if score is None and listening.why else result
 
 
 def _leaks(limit: int, left: int | None, *, demanded: bool) -> CriterionResult:

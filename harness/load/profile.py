@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.errors import HarnessMisuse
 from harness.load.arrivals_section import ArrivalsSection
+from harness.load.confidence import samples_for_quantile
 from harness.load.records import Flow
 from harness.load.spread import Seconds, Spread
 from harness.target.fields import E164, Section
@@ -120,6 +121,14 @@ class SignallingSection(Section):
     are measured at the trunk's end of it, so a session request delay is twice as much longer."""
 
 
+class QualitySection(Section):
+    """``[quality]``: what is compared with what was said."""
+
+    pesq_sample: Annotated[int, Field(ge=0, le=200)] = 0
+    """Calls at whose ears 8 s are kept and scored by PESQ (ITU-T P.862) when the last call has ended: that many of
+    those that last 10 s or more, spread over the run. Needs the extra `pesq`."""
+
+
 class LimitsSection(Section):
     """``[limits]``: where the run stops, whatever else it was told."""
 
@@ -154,6 +163,8 @@ class CriteriaSection(Section):
     """Mouth to ear, 95th percentile, at most; ITU-T G.114 advises 150 ms and warns of more than 400."""
     mos_p5: Annotated[float, Field(ge=1, le=4.5)] | None = None
     """Estimated MOS (E-model, G.107) at the ears of all, 5th percentile, at least."""
+    pesq_p5: Annotated[float, Field(ge=1, le=4.65)] | None = None
+    """PESQ (MOS-LQO) at the ears of the sampled calls, 5th percentile, at least; takes a sample of 36 calls."""
     loss_p95: Annotated[float, Field(ge=0, le=100)] | None = None
     """RTP lost or too late at an ear, 95th percentile, at most, in %."""
     cross_talk_calls: Annotated[int, Field(ge=0)] | None = 0
@@ -196,6 +207,7 @@ class LoadProfile(Section):
     agents: LoadAgents = LoadAgents()
     media: MediaSection = MediaSection()
     signalling: SignallingSection = SignallingSection()
+    quality: QualitySection = QualitySection()
     limits: LimitsSection = LimitsSection()
     criteria: CriteriaSection = CriteriaSection()
 
@@ -205,6 +217,15 @@ class LoadProfile(Section):
         for name, count in names.items():
             if count > 1:
                 raise ValueError(f"{count} lines of [[mix]] are called {name!r}: give them names")
+        return self
+
+    @model_validator(mode="after")
+    def _sample_for_pesq(self) -> LoadProfile:
+        least = -(-samples_for_quantile(0.05) // 2)
+        if self.criteria.pesq_p5 is not None and self.quality.pesq_sample < least:
+            raise ValueError(
+                f"[criteria] pesq_p5 takes [quality] pesq_sample = {least} or more, not {self.quality.pesq_sample}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.load.listening import ListeningResult
 from harness.verdict import Verdict
 
 
@@ -128,5 +129,7 @@ class LoadResult:
     capacity: CapacityResult | None = None
     lost_workers: tuple[LostWorker, ...] = ()
     probes: tuple[ProbeResult, ...] = ()
+    listening: ListeningResult | None = None
+    """PESQ of the sampled calls; None: none were to be."""
     profile_text: str = ""
     """The profile as it was."""

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import HarnessMisuse
+from harness.load.listening import ListenedEar
 from harness.load.records import CallRecord, HealthSample, PbxSample, ProcessSample
 from harness.load.result import LoadResult
 from harness.load.table import Column, Table, columns_of, values_of
@@ -36,6 +37,8 @@ FILES: dict[type, str] = {
     ProcessSample: "processes.csv",
     PbxSample: "pbx.csv",
 }
+SOME_HAVE: dict[type, str] = {ListenedEar: "pesq.csv"}
+"""Files that are there once there is something for them."""
 
 SCHEMA_VERSION = 1
 FLUSHED_EVERY_S = 1.0
@@ -59,8 +62,11 @@ class LoadStore:
         self._clock = clock
         self._flushed_at = clock()
 
-    def add(self, record: CallRecord | HealthSample | ProcessSample | PbxSample) -> None:
+    def add(self, record: CallRecord | HealthSample | ProcessSample | PbxSample | ListenedEar) -> None:
         """One more line of its file."""
+        if type(record) in SOME_HAVE and type(record) not in self._files:
+            file = self._files[type(record)] = _opened(self.directory / SOME_HAVE[type(record)], type(record))
+            self._writers[type(record)] = csv.writer(file, lineterminator="\n")
         self._writers[type(record)].writerow(map(_written, values_of(record)))
         if self._clock() - self._flushed_at >= FLUSHED_EVERY_S:
             self.flush()
@@ -133,9 +139,14 @@ def read_pbx(run_directory: Path) -> Table[PbxSample]:
     return read_table(run_directory, PbxSample)
 
 
+def read_listening(run_directory: Path) -> Table[ListenedEar]:
+    """The ears that PESQ was asked of."""
+    return read_table(run_directory, ListenedEar)
+
+
 def read_table(run_directory: Path, record: type[RecordT]) -> Table[RecordT]:
     """The file of a kind of records. Lines that are cut off or damaged are left out, and said in ``damage``."""
-    name = FILES[record]
+    name = (FILES | SOME_HAVE)[record]
     path = run_directory / DIRECTORY / name
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     *lines, rest = text.split("\n")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.load.confidence import Estimate
+from harness.load.listening import ListeningResult, ListeningScore, Scale, in_words
 from harness.load.measures import Distribution, Measures, measure, session_failures
 from harness.load.records import CallRecord
 from harness.load.result import BaselineResult
@@ -14,6 +15,7 @@ from harness.load.table import Table
 from reports.load.columns import known
 from reports.load.reading import LoadEvidence
 from reports.load.wording import number, with_unit
+from reports.visible import one_line
 
 NOT_MEASURED = "not measured"
 _GROUPS_SHOWN = 14
@@ -75,8 +77,8 @@ def delays(found: Measures) -> TableView:
     )
 
 
-def sound(found: Measures) -> TableView:
-    """What came to the ears of all."""
+def sound(found: Measures, listening: ListeningResult | None = None) -> TableView:
+    """What came to the ears of all, and PESQ at those of the sampled calls."""
     rows = (
         ("Estimated MOS (G.107)", found.mos, "", 2, (0.05, 0.5)),
         ("RTP lost or late", found.loss, "%", 3, (0.95, 0.5)),
@@ -103,11 +105,26 @@ def sound(found: Measures) -> TableView:
                 with_unit(worst, unit, digits),
             )
         )
+    notes = ["MOS is an estimate from packet figures (E-model), not a listening test."]
+    if listening is not None:
+        shown += (_pesq(score) for score in listening.scores)
+        notes.append(f"{one_line(in_words(listening), limit=400)}.")
     return TableView(
         title="Sound",
         heads=("", "Ears", "Median", "Worse end", "95 % confidence", "Worst"),
         rows=tuple(shown),
-        note="MOS is an estimate from packet figures (E-model), not a listening test.",
+        note=" ".join(notes),
+    )
+
+
+def _pesq(score: ListeningScore) -> tuple[str, str, str, str, str, str]:
+    return (
+        f"PESQ of sampled calls ({score.scale}, {Scale(score.scale).words})",
+        f"{score.ears:,}",
+        with_unit(score.median, "", 2),
+        f"{with_unit(score.p5, '', 2)} (p5)",
+        span(score.p5_estimate, "", 2),
+        with_unit(score.least, "", 2),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
+from harness.load.listening import in_words
 from harness.load.result import LoadResult
 from harness.verdict import Verdict
 from reports.load.view import criterion_view
@@ -53,6 +54,8 @@ def notes(result: LoadResult) -> list[Text]:
         )
         for probe in result.probes
     ]
+    if result.listening is not None:
+        found.append(Text(one_line(in_words(result.listening), limit=300)))
     if result.capacity is not None:
         found.append(Text(f"{searched(result.capacity)} {one_line(result.capacity.confidence, limit=300)}"))
     if result.generator_why:

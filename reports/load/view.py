@@ -181,7 +181,7 @@ def load_view(load: LoadEvidence) -> LoadView:
         chart_failures=failing,
         ratios=tables.ratios(found),
         delays=tables.delays(found),
-        sound=tables.sound(found),
+        sound=tables.sound(found, result.listening),
         kinds=tables.kinds(load.calls),
         failures=tuple(_failure(group, position) for position, group in enumerate(groups)),
         capacity=searched,

@@ -8,7 +8,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from harness.child import Channel, ParentGone
 from harness.child_loop import takes_requests
 from harness.errors import TrunkproofError
 from harness.messages import Event, Request
-from scenarios.load.protocol import Drain, GeneratorConfig, HealthSampled, Offer
+from scenarios.load.protocol import Drain, GeneratorConfig, HealthSampled, Offer, ScoreSound
 from scenarios.load.stage import LoadStage
 
 DRAIN_AT_STOP_S = 2.0
@@ -95,13 +95,18 @@ class _Generator:
     def _drain(self, request: Request) -> None:
         command = request.command
         assert isinstance(command, Drain)
+        self._answer_later(request, self._stage.drain(command.patience_s))
 
-        async def drain() -> None:
-            ended = await self._stage.drain(command.patience_s)
+    def _score(self, request: Request) -> None:
+        self._answer_later(request, self._stage.score_sound())
+
+    def _answer_later(self, request: Request, work: Coroutine[Any, Any, int]) -> None:
+        async def do() -> None:
+            value = await work
             with contextlib.suppress(ParentGone):
-                self._channel.reply(request, ended)
+                self._channel.reply(request, value)
 
-        task = asyncio.get_running_loop().create_task(drain())
+        task = asyncio.get_running_loop().create_task(do())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -109,4 +114,5 @@ class _Generator:
 _COMMANDS: dict[type[Any], Callable[[_Generator, Request], None]] = {
     Offer: _Generator._offer,
     Drain: _Generator._drain,
+    ScoreSound: _Generator._score,
 }

@@ -24,6 +24,8 @@ class LiveCall:
         self.worker = worker
         self.due_at = due_at
         self.hold = hold
+        self.sampled = False
+        """What its ears hear is kept for a while, to be compared with what was said."""
         self.started_at: float | None = None
         self.release: asyncio.Future[None] = loop.create_future()
         self.unheld: asyncio.Future[None] = loop.create_future()

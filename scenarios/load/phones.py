@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from harness.errors import Inconclusive
+from harness.errors import HarnessMisuse, Inconclusive
 from harness.load.profile import LoadProfile
 from harness.load.quality import quality
 from harness.load.records import EarFigures, Party
@@ -17,8 +17,9 @@ from scenarios.load.playable import security_of
 from scenarios.system import System
 from simulators.light_phones.accounts import Account
 from simulators.light_phones.exchange import LightExchange
-from simulators.light_phones.media.engine import MediaEngine, StampHeard
+from simulators.light_phones.media.engine import MediaEngine, StampHeard, Stream
 from simulators.light_phones.media.facts import StreamReport
+from simulators.light_phones.media.kept import FRAMES_PER_S
 from simulators.light_phones.sdp import Codec, Security
 from simulators.trunk.protocol import ENTRY_HEADER
 
@@ -116,6 +117,13 @@ class LightPhones:
         leg.call.media.close()
         report = leg.call.media.report
         return report if isinstance(report, StreamReport) else None
+
+    def keep(self, leg: Leg, seconds: float) -> None:
+        """Keep what comes to a leg's ear from now on, for its last report."""
+        stream = leg.call.stream
+        if isinstance(stream, Stream):
+            with contextlib.suppress(HarnessMisuse):  # it has just ended
+                stream.keep(round(seconds * FRAMES_PER_S))
 
     async def first_packet(self, leg: Leg, within_s: float) -> bool:
         """Whether something came to a leg's ear in time."""

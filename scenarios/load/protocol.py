@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.load.arrivals import Arrivals
+from harness.load.listening import ListenedEar
 from harness.load.profile import LoadProfile
 from harness.load.records import CallRecord, HealthSample
 from harness.messages import Command, Event
@@ -54,6 +55,19 @@ class Drain(Command):
     Reply: how many were ended so, once nothing is up."""
 
     patience_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreSound(Command):
+    """Compare what was kept of sampled calls with what was said (PESQ), and forget it. Reply, once all is emitted: how
+    many ears there were. Takes some tenths of a second of a core for each; no call may be up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundScored(Event):
+    """An ear of a sampled call."""
+
+    heard: ListenedEar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

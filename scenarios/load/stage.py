@@ -27,12 +27,14 @@ from scenarios.load.health import HealthWatch
 from scenarios.load.judge import Limits, judge
 from scenarios.load.lease import Destination, Lease, lease
 from scenarios.load.leg import Leg
+from scenarios.load.listening import KEPT_S, KeptEar, Sampling, listened
 from scenarios.load.live import LiveCall
 from scenarios.load.pacer import Pacer
 from scenarios.load.phones import LightPhones
-from scenarios.load.protocol import CallDone, GeneratorConfig, Offer, OfferDone
+from scenarios.load.protocol import CallDone, GeneratorConfig, Offer, OfferDone, SoundScored
 from scenarios.load.trunk_side import Heard, TrunkSide, is_callback, signalling_of
 from scenarios.payload import fill
+from simulators.light_phones.media.facts import StreamReport
 from simulators.light_phones.sdp import Codec
 from simulators.pbx.adapter import PbxAdapter
 from simulators.pbx.adapters import adapter_for
@@ -92,6 +94,8 @@ class LoadStage:
         self._nothing_up = asyncio.Event()
         self._nothing_up.set()
         self._pacers: dict[int, Pacer] = {}
+        self._samplings: dict[int, Sampling] = {}
+        self._kept: list[KeptEar] = []
         self._zero_at = monotonic()
         self._trunk: TrunkSide | None = None
         self._pbx: PbxAdapter | None = None
@@ -171,6 +175,8 @@ class LoadStage:
         self._zero_at = self.health.zero_at = offer.zero_at
         pacer = Pacer(offer, self._pacing)
         self._pacers[offer.number] = pacer
+        if (sample := self._sample(offer)) is not None:
+            self._samplings[offer.number] = sample
         self._pace(offer, pacer)
 
     def _pace(self, offer: Offer, pacer: Pacer) -> None:
@@ -182,6 +188,15 @@ class LoadStage:
             self._offered(offer.number)
         else:
             self._loop.call_at(pacer.wakes_at, self._pace, offer, pacer)
+
+    def _sample(self, offer: Offer) -> Sampling | None:
+        """Of a run whose calls last as the profile says, this generator's part of the sample."""
+        index, workers = self._config.index, self._config.workers
+        calls = self._profile.quality.pesq_sample
+        calls = (calls + workers - 1 - index) // max(1, workers)
+        if self._lease is None or offer.hold or not offer.seconds or not calls:
+            return None
+        return Sampling(calls, offer.seconds)
 
     def _offered(self, number: int) -> None:
         pacer = self._pacers.pop(number)
@@ -217,6 +232,10 @@ class LoadStage:
         if plan.entry:
             (meant,) = plan.agents
             self._desk.means(meant, live)
+        sampling = self._samplings.get(offer.number)
+        if sampling is not None and sampling.takes(due_at - offer.begins_at, plan.holding_s):
+            live.sampled = True
+            live.hear_each_other.add_done_callback(lambda _: self._keep(live))
         live.started_at = monotonic()
         self.health.began(live.started_at - due_at)
         self._spawn(self._play(live))
@@ -292,6 +311,8 @@ class LoadStage:
             log.warning("call %d, gap at the ear of the %s: %s", live.number, party, report)
         if report is None or leg.call.times.answered_at is None:
             return None
+        if live.sampled and report.kept:
+            self._was_kept(live, party, report)
         return heard_at(
             party,
             live.number,
@@ -302,6 +323,32 @@ class LoadStage:
             mos=lambda figures: self._phones.mos(leg, figures),
             jitter_buffer_ms=self._profile.media.jitter_buffer_ms,
         )
+
+    def _keep(self, live: LiveCall) -> None:
+        for _, leg in live.legs():
+            if leg is not None:
+                self._phones.keep(leg, KEPT_S)
+
+    def _was_kept(self, live: LiveCall, party: Party, report: StreamReport) -> None:
+        legs = dict(live.legs())
+        codecs = {one: leg.facts().codec if leg is not None else "" for one, leg in legs.items()}
+        other = Party.AGENT if party is Party.CUSTOMER else Party.CUSTOMER
+        self._kept.append(
+            KeptEar(
+                call=live.number,
+                worker=live.worker,
+                ear=party,
+                codecs=(codecs[party], codecs[other]),
+                kept=report.kept,
+            )
+        )
+
+    async def score_sound(self) -> int:
+        """Compare what was kept of sampled calls with what was said."""
+        kept, self._kept = self._kept, []
+        for ear in kept:
+            self._emit(SoundScored(heard=await asyncio.to_thread(listened, ear)))
+        return len(kept)
 
     def _over(self, live: LiveCall, customer_ear: HeardAtEar | None, agent_ear: HeardAtEar | None) -> None:
         record = judge(live.facts(customer_ear, agent_ear), self.limits, self._zero_at)

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from harness.audio.pesq_mos import pesq_available
 from harness.load.criteria import RunVerdict, judge, verdict_of
 from harness.load.health import Health, judge_health
 from harness.load.leaks import LEAK_MEASURES, Observed, judge_leaks
+from harness.load.listening import ListeningResult, listening_result
 from harness.load.measures import measure
 from harness.load.profile import CriteriaSection, LoadProfile
 from harness.load.records import HealthSample, PbxSample
 from harness.load.result import BaselineResult, CapacityResult, LoadResult, LostWorker, ProbeResult
 from harness.load.search_step import SearchKind
-from harness.load.store import read_calls, read_health, read_pbx, read_processes
+from harness.load.store import read_calls, read_health, read_listening, read_pbx, read_processes
 from harness.load.table import Table
 from harness.target import Target
 from harness.verdict import EXIT_INCONCLUSIVE, EXIT_PASS, EXIT_PBX_FAULT, Verdict
@@ -54,6 +56,14 @@ class Course:
         return self.request.local and self.target.pbx.adapter != "external"
 
 
+def _listening(directory: Path, load: LoadProfile) -> ListeningResult | None:
+    """PESQ of the sampled calls, if there were to be any."""
+    if not load.quality.pesq_sample:
+        return None
+    not_there = "" if pesq_available() else "PESQ is not installed here (pip install 'trunkproof[pesq]')"
+    return listening_result(load.quality.pesq_sample, read_listening(directory), not_there)
+
+
 def conclude(directory: Path, course: Course) -> LoadResult:
     """What came of a run whose records are in ``directory``."""
     load = course.request.load
@@ -67,7 +77,8 @@ def conclude(directory: Path, course: Course) -> LoadResult:
         # A search goes on until calls fail: what must not be even then is judged, and each step by itself has been.
         demanded = CriteriaSection()
         health = _health_of_search(course.capacity)
-    criteria = judge(demanded, measures, leaked_channels=course.leaked_channels)
+    listening = _listening(directory, load) if course.capacity is None else None
+    criteria = judge(demanded, measures, leaked_channels=course.leaked_channels, listening=listening)
     criteria += judge_leaks(
         demanded,
         Observed(
@@ -111,6 +122,7 @@ def conclude(directory: Path, course: Course) -> LoadResult:
         capacity=course.capacity,
         lost_workers=course.lost,
         probes=course.probes,
+        listening=listening,
         profile_text=course.request.profile_text,
     )
 

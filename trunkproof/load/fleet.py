@@ -13,6 +13,7 @@ from pathlib import Path
 from time import monotonic
 
 from harness.errors import Inconclusive
+from harness.load.listening import ListenedEar
 from harness.load.records import CallRecord, HealthSample
 from harness.messages import Event
 from harness.process import AwaitExpired, Simulator, SimulatorDied
@@ -42,6 +43,7 @@ START_S = 75.0
 STOP_S = 30.0
 OFFER_S = 15.0
 DRAIN_SLACK_S = 30.0
+SCORE_S = 180.0
 LOOK_S = 0.2
 
 
@@ -82,6 +84,9 @@ class Listener:
 
     def health(self, worker: Worker, sample: HealthSample) -> None:
         """A second of a generator has passed."""
+
+    def listened(self, heard: ListenedEar) -> None:
+        """An ear of a sampled call was scored."""
 
     def lost(self, worker: Worker) -> None:
         """A worker is no more; its ``lost`` says why."""
@@ -205,6 +210,10 @@ class Fleet:
                 self._lose(worker, answer.error if answer else f"it had not drained after {deadline_s:g} s")
         return sum(answer.value for answer in answers.values())
 
+    def score_sound(self) -> None:
+        """Have what was kept of sampled calls scored; who cannot has nothing to tell."""
+        self._ask(Order.SCORE, {worker.client: "null" for worker in self.alive}, SCORE_S)
+
     def stop_generators(self) -> None:
         """End all generators; the workers stay."""
         self._ask(Order.STOP, {worker.client: "null" for worker in self.alive}, STOP_S)
@@ -309,6 +318,8 @@ class Fleet:
             worker.up = sample.up
             worker.started += sample.started
             self.listener.health(worker, sample)
+        elif said.report is Report.SOUND:
+            self.listener.listened(wire.read(ListenedEar, said.body))
         elif said.report is Report.OFFERED:
             wire.read(OfferDone, said.body)
             worker.offering = False

@@ -24,7 +24,16 @@ from harness.errors import Inconclusive
 from harness.load.records import CallRecord, Cause
 from harness.messages import Event
 from scenarios.load import wire
-from scenarios.load.protocol import CallDone, Drain, GeneratorConfig, HealthSampled, Offer, OfferDone
+from scenarios.load.protocol import (
+    CallDone,
+    Drain,
+    GeneratorConfig,
+    HealthSampled,
+    Offer,
+    OfferDone,
+    ScoreSound,
+    SoundScored,
+)
 from trunkproof.load.bridge import Bridge, GeneratorFailed
 from trunkproof.load.protocol import MESSAGE, Done, Hello, MasterGone, Order, Report, WorkerConfig
 
@@ -35,6 +44,7 @@ LOOK_S = 0.25
 BATCH_S = 0.2
 OFFER_S = 10.0
 DRAIN_SLACK_S = 20.0
+SCORE_S = 170.0
 USERS = "calls"
 """What Locust's page counts as users: the calls that are up."""
 
@@ -147,6 +157,8 @@ class _Worker:
             self._state(STATE_RUNNING)
             self._bridge.call(wire.here(wire.read(Offer, body), clock), OFFER_S)
             return 0
+        if order is Order.SCORE:
+            return int(self._bridge.call(ScoreSound(), SCORE_S) or 0)
         drain = wire.read(Drain, body)
         return int(self._bridge.call(drain, drain.patience_s + DRAIN_SLACK_S) or 0)
 
@@ -181,6 +193,8 @@ class _Worker:
         elif isinstance(event, HealthSampled):
             self._up = event.sample.up
             self._say(Report.HEALTH, event.sample)
+        elif isinstance(event, SoundScored):
+            self._say(Report.SOUND, event.heard)
         elif isinstance(event, OfferDone):
             self._flush()
             self._say(Report.OFFERED, event)

@@ -28,6 +28,8 @@ class Order(StrEnum):
     """Offer calls (Offer). Done at once."""
     DRAIN = "drain"
     """Let calls end (Drain). Done when nothing is up; its value is how many had to be ended."""
+    SCORE = "score"
+    """Have what was kept of sampled calls scored (ScoreSound). Done when all of it has been told."""
     STOP = "stop"
     """End the generator."""
 
@@ -40,6 +42,8 @@ class Report(StrEnum):
     """An order was carried out, or could not be."""
     CALLS = "calls"
     HEALTH = "health"
+    SOUND = "sound"
+    """An ear of a sampled call was scored (ListenedEar)."""
     OFFERED = "offered"
     """The last call of an offer has begun."""
     GONE = "gone"

@@ -12,8 +12,10 @@ from pathlib import Path
 from time import monotonic
 
 import reports
+from harness.audio.pesq_mos import pesq_available
 from harness.errors import Inconclusive, TrunkproofError
 from harness.evidence import RunRecord
+from harness.load.listening import ListenedEar
 from harness.load.records import CallRecord, HealthSample, PbxSample
 from harness.load.result import BaselineResult, CapacityResult, LoadResult, LostWorker
 from harness.load.store import LoadStore, write_result
@@ -95,6 +97,9 @@ class LoadRun(Listener):
         if self._probes is not None:
             self._probes.note_up(self.figures.up)
 
+    def listened(self, heard: ListenedEar) -> None:
+        self.store.add(heard)
+
     def lost(self, worker: Worker) -> None:
         gone = max(0, worker.started - worker.done)
         self._lost.append(LostWorker(worker=worker.name, at=monotonic() - self.zero_at, calls=gone, why=worker.lost))
@@ -171,6 +176,9 @@ class LoadRun(Listener):
         with self.view.showing(f"{load.name}: {load.duration_s:g} s of calls to {self.request.target}"):
             self.wait(fleet, load.duration_s + LEAD_S + OFFER_SLACK_S)
             self.drain(fleet, load.limits.drain_s)
+        if load.quality.pesq_sample and pesq_available():
+            with self.progress.task("PESQ of the sampled calls"):
+                fleet.score_sound()
         return None
 
     def expect(self, ends_at: float, note: str = "") -> None:

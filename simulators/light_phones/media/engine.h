@@ -17,6 +17,7 @@ enum { LM_HEARD, LM_DIGIT };
 typedef struct lm_sound lm_sound;
 typedef struct lm_engine lm_engine;
 typedef struct lm_stream lm_stream;
+typedef struct lm_decoder lm_decoder;
 
 typedef struct {
     char remote_ip[16];
@@ -116,6 +117,8 @@ typedef struct {
 lm_sound *lm_sound_new(const int16_t *first_16k, const int16_t *second_16k, const int16_t *first_8k,
                        const int16_t *second_8k, uint32_t frames);
 void lm_sound_free(lm_sound *sound);
+/* Writes the payload of a frame with a stamp in it; returns its length. */
+int lm_payload(const lm_sound *sound, int voice, uint32_t frame, int codec, const uint8_t *stamp, uint8_t *payload);
 
 /* An engine on a local IPv4 address. Without a thread nothing is sent or received by itself (lm_make, lm_feed). */
 int lm_engine_new(lm_engine **engine, const char *address, const lm_sound *sound, int threaded, uint32_t seed);
@@ -135,6 +138,18 @@ int lm_send_digits(lm_stream *stream, const char *keys, uint32_t tone_ms, uint32
 void lm_report_stream(lm_stream *stream, lm_report *report);
 /* Gives the last report and closes the sockets; the stream may not be used afterwards. */
 void lm_close(lm_stream *stream, lm_report *report);
+
+/* From now on so many packets of the agreed payload type are kept as they come in time, once in a stream's life. */
+int lm_keep(lm_stream *stream, int packets);
+/* What was kept: payloads, each behind 32 bits of timestamp and 16 of length. Returns how many octets there are. */
+int lm_kept(lm_stream *stream, uint8_t *into, int most);
+
+/* A decoder of Opus, to mono at 16 kHz; NULL: out of memory. */
+lm_decoder *lm_decoder_new(void);
+void lm_decoder_free(lm_decoder *decoder);
+/* A packet's sound, up to 1920 samples, or with length 0 the 20 ms that take the place of a lost one. Returns how many
+ * samples there are, negative for what is no Opus. */
+int lm_decode(lm_decoder *decoder, const uint8_t *payload, int length, int16_t *samples);
 
 /* One packet as if it had come at arrival_ns; the octets are changed where they are. */
 void lm_feed(lm_stream *stream, uint8_t *packet, int length, int64_t arrival_ns);

@@ -7,7 +7,7 @@ import os
 import random
 import resource
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
@@ -21,7 +21,7 @@ from simulators.light_phones.ports import StreamSettings
 from simulators.light_phones.sdp import Codec
 
 KEY_OCTETS = 30
-_CODECS = (Codec.OPUS, Codec.PCMU, Codec.PCMA)
+CODECS = (Codec.OPUS, Codec.PCMU, Codec.PCMA)
 """By the number that the engine has for them."""
 _NS = 1e9
 _MOST_EVENTS = 1024
@@ -192,7 +192,7 @@ class Stream:
         made.remote_ip, made.remote_port = _ip(host), port
         rtcp_host, rtcp_port = settings.remote_rtcp or (host, port + 1)
         made.rtcp_ip, made.rtcp_port = _ip(rtcp_host), rtcp_port
-        made.codec = _CODECS.index(settings.codec)
+        made.codec = CODECS.index(settings.codec)
         made.payload_type = settings.payload_type
         made.event_payload_type = -1 if settings.event_payload_type is None else settings.event_payload_type
         made.event_clock_hz = settings.event_clock_hz
@@ -228,6 +228,12 @@ class Stream:
         with self._guard:
             self._lib.lm_pause(self._open(), 0)
 
+    def keep(self, packets: int) -> None:
+        """Keep the payloads of the next packets that come in time, for the last report. Once in a stream's life."""
+        with self._guard:
+            if self._lib.lm_keep(self._open(), packets):
+                raise Inconclusive(f"no memory for what the stream at port {self.port} hears")
+
     def report(self) -> StreamReport:
         """What was sent and heard until now; the last one of a closed stream."""
         with self._guard:
@@ -247,10 +253,19 @@ class Stream:
         with self._guard:
             if self._last is None:
                 found = self._ffi.new("lm_report *")
+                kept = self._kept()
                 self._lib.lm_close(self._open(), found)
-                self._last = self._read(found)
+                self._last = replace(self._read(found), kept=kept)
                 self._handle = None
             return self._last
+
+    def _kept(self) -> bytes:
+        octets = self._lib.lm_kept(self._open(), self._ffi.NULL, 0)
+        if not octets:
+            return b""
+        into = self._ffi.new("uint8_t[]", octets)
+        length = min(self._lib.lm_kept(self._open(), into, octets), octets)
+        return bytes(self._ffi.buffer(into, length))
 
     def _open(self) -> Any:
         if self._handle is None:

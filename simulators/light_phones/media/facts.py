@@ -93,6 +93,8 @@ class StreamReport:
     digits: tuple[Digit, ...]
     far: FarReport | None
     """None: nothing came."""
+    kept: bytes = b""
+    """Payloads that were kept, for ``kept``; only in the last report."""
 
     @property
     def digit_text(self) -> str:

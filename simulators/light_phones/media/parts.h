@@ -34,8 +34,6 @@ struct lm_sound {
     struct voice voice[2];
 };
 
-/* Writes the payload of a frame with a stamp in it; returns its length. */
-int lm_payload(const lm_sound *sound, int voice, uint32_t frame, int codec, const uint8_t *stamp, uint8_t *payload);
 /* Finds the 20 octets where a stamp would be; 0 when the payload has no such place. */
 int lm_stamp_place(int codec, const uint8_t *payload, int length, uint8_t *stamp);
 
@@ -131,6 +129,11 @@ void lm_reception_event(struct reception *heard, const struct packet_facts *fact
                         void (*on_press)(void *context, char key), void *context);
 void lm_reception_report(const struct reception *heard, lm_report *report);
 
+/* ---- sound that is kept */
+
+struct kept;
+void lm_kept_take(struct kept *kept, uint32_t timestamp, const uint8_t *payload, int length);
+
 /* ---- streams */
 
 #define MOST_WAITING_DIGITS 64
@@ -178,6 +181,7 @@ struct lm_stream {
     uint64_t sent_digits;
 
     struct reception heard;
+    struct kept *kept; /* NULL: nothing is */
     uint32_t dropped; /* the kernel's count so far */
     uint64_t receive_drops;
 

@@ -64,6 +64,7 @@ void lm_stream_free(lm_stream *stream)
     close_sockets(stream);
     lm_srtp_free(stream->sender);
     lm_srtp_free(stream->receiver);
+    free(stream->kept);
     pthread_mutex_destroy(&stream->lock);
     free(stream);
 }
@@ -394,9 +395,12 @@ void lm_stream_take(lm_stream *stream, uint8_t *packet, int length, int64_t arri
     };
     if (type == settings->payload_type)
         facts.clock_hz = settings->codec == LM_OPUS ? 48000 : 8000;
+    uint64_t late = heard->late;
     int is_new = lm_reception_take(heard, &facts, settings->jitter_buffer_ms);
     if (!is_new)
         return;
+    if (stream->kept != NULL && type == settings->payload_type && heard->late == late)
+        lm_kept_take(stream->kept, facts.timestamp, packet + begin, end - begin);
     if (type == settings->payload_type)
         take_audio(stream, packet + begin, end - begin, arrival_ns);
     else if (type == settings->event_payload_type)

@@ -37,6 +37,13 @@ def sound() -> Any:
     return made
 
 
+def spoken(party: Party, rate_hz: int) -> Samples:
+    """What a party's stream says, over and over: one round of it, at 8 or 16 kHz."""
+    frames = min(len(_at_rate(one, _NARROW_HZ)) for one in PARTIES) * _FRAMES_PER_S // _NARROW_HZ
+    round_of_it: Samples = _at_rate(party, rate_hz)[: frames * rate_hz // _FRAMES_PER_S].astype(np.float32) / 32_768.0
+    return round_of_it
+
+
 def _at_rate(party: Party, rate_hz: int) -> npt.NDArray[np.int16]:
     recorded = read_reference(SPEECH[party.value])
     samples: Samples = resample(recorded.mono, recorded.rate_hz, rate_hz)
