@@ -53,10 +53,11 @@ class ListenedEar:
     """Share of it, in %, that never came or too late for the jitter buffer, and was made up."""
     why: str = ""
 
-    def scored(self, mos: float, *, sent_mos: float, seconds: float, concealed: float) -> ListenedEar:
-        return replace(
-            self, mos=round(mos, DIGITS), sent_mos=round(sent_mos, DIGITS), seconds=seconds, concealed=concealed
-        )
+    def of(self, *, seconds: float, concealed: float) -> ListenedEar:
+        return replace(self, seconds=seconds, concealed=round(concealed, DIGITS))
+
+    def scored(self, mos: float, sent_mos: float) -> ListenedEar:
+        return replace(self, mos=round(mos, DIGITS), sent_mos=round(sent_mos, DIGITS))
 
     def without(self, why: str) -> ListenedEar:
         return replace(self, why=why)

@@ -15,6 +15,7 @@ from typing import Any
 from harness.child import Channel, ParentGone
 from harness.child_loop import takes_requests
 from harness.errors import TrunkproofError
+from harness.load.records import HealthSample
 from harness.messages import Event, Request
 from scenarios.load.protocol import Drain, GeneratorConfig, HealthSampled, Offer, ScoreSound
 from scenarios.load.stage import LoadStage
@@ -58,9 +59,7 @@ class _Generator:
             loop.add_signal_handler(signal.SIGTERM, self._stopped.set)
             with takes_requests(self._channel, self._stopped, self._carry_out):
                 self._channel.ready()
-                watch = loop.create_task(
-                    stage.health.watch(lambda sample: self._emit(HealthSampled(sample=sample)), stage.tick)
-                )
+                watch = loop.create_task(stage.health.watch(self._sampled, stage.tick))
                 await self._stopped.wait()
             watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -68,6 +67,10 @@ class _Generator:
             await stage.drain(0.0, DRAIN_AT_STOP_S)
         finally:
             await stage.close()
+
+    def _sampled(self, sample: HealthSample) -> None:
+        if not self._stage.at_rest:
+            self._emit(HealthSampled(sample=sample))
 
     def _emit(self, event: Event) -> None:
         try:

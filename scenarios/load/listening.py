@@ -20,8 +20,8 @@ from simulators.light_phones.sdp import Codec
 
 KEPT_S = 8.0
 """How much of a call is compared (ITU-T P.862.3: 8 to 12 s)."""
-SPARE_S = 1.5
-"""A call must be planned to last so much longer: it begins to be kept when both hear each other."""
+SPARE_S = 0.5
+"""A call must be planned to last so much longer: the time runs from when both hear each other."""
 
 _BANDS = {Scale.NARROW: Band.NARROW, Scale.WIDE: Band.WIDE}
 
@@ -66,15 +66,11 @@ def listened(ear: KeptEar) -> ListenedEar:
     found = ListenedEar(call=ear.call, worker=ear.worker, ear=ear.ear, codec=ear.codecs[0], scale=scale)
     try:
         sound = played(ear.kept, Codec(ear.codecs[0]))
+        found = found.of(seconds=sound.frames / FRAMES_PER_S, concealed=100.0 * sound.concealed / sound.frames)
         mos, sent_mos = _mos(sound, other, scale), sent_mos_of(other, ear.codecs[0], scale)
     except (TrunkproofError, ValueError) as error:
         return found.without(str(error))
-    return found.scored(
-        mos,
-        sent_mos=sent_mos,
-        seconds=sound.frames / FRAMES_PER_S,
-        concealed=100.0 * sound.concealed / sound.frames,
-    )
+    return found.scored(mos, sent_mos)
 
 
 @cache

@@ -96,6 +96,8 @@ class LoadStage:
         self._pacers: dict[int, Pacer] = {}
         self._samplings: dict[int, Sampling] = {}
         self._kept: list[KeptEar] = []
+        self.at_rest = False
+        """No call is up, and what is done meanwhile says nothing about how load is carried."""
         self._zero_at = monotonic()
         self._trunk: TrunkSide | None = None
         self._pbx: PbxAdapter | None = None
@@ -172,6 +174,7 @@ class LoadStage:
 
     def offer(self, offer: Offer) -> None:
         """Begin an offer beside those that go on."""
+        self.at_rest = False
         self._zero_at = self.health.zero_at = offer.zero_at
         pacer = Pacer(offer, self._pacing)
         self._pacers[offer.number] = pacer
@@ -345,6 +348,7 @@ class LoadStage:
 
     async def score_sound(self) -> int:
         """Compare what was kept of sampled calls with what was said."""
+        self.at_rest = True
         kept, self._kept = self._kept, []
         for ear in kept:
             self._emit(SoundScored(heard=await asyncio.to_thread(listened, ear)))

@@ -15,12 +15,22 @@ from pathlib import Path
 from statistics import median
 from time import monotonic
 
+from harness.load.listening import ListenedEar
 from harness.load.profile import LoadProfile
 from harness.load.records import CallRecord, HealthSample
 from harness.messages import Event
 from harness.process import Simulator
 from harness.target import load_target
-from scenarios.load.protocol import CallDone, Drain, GeneratorConfig, HealthSampled, Offer, OfferDone
+from scenarios.load.protocol import (
+    CallDone,
+    Drain,
+    GeneratorConfig,
+    HealthSampled,
+    Offer,
+    OfferDone,
+    ScoreSound,
+    SoundScored,
+)
 from scenarios.system import System
 from simulators.pbx import reference
 from simulators.pbx.adapters import adapter_for
@@ -37,6 +47,7 @@ class Ran:
 
     records: list[CallRecord] = field(default_factory=list)
     health: list[HealthSample] = field(default_factory=list)
+    listened: list[ListenedEar] = field(default_factory=list)
     forced: int = 0
     channels: int | None = None
     """Left on the PBX at the end."""
@@ -54,6 +65,8 @@ class Ran:
             self.records.append(event.record)
         elif isinstance(event, HealthSampled):
             self.health.append(event.sample)
+        elif isinstance(event, SoundScored):
+            self.listened.append(event.heard)
 
 
 def profile(rate: float, holding_s: float, mix: str = "inbound", **what) -> LoadProfile:
@@ -119,6 +132,8 @@ def run(
         generator.call(offer)
         generator.wait_for(OfferDone, timeout_s=seconds + 10)
         ran.forced = generator.call(Drain(patience_s=DRAIN_S), timeout_s=DRAIN_S + 30)
+        if load.quality.pesq_sample:
+            generator.call(ScoreSound(), timeout_s=60)
         if system is not None:
             adapter = adapter_for(system.running)
             deadline = monotonic() + 5

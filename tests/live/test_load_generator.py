@@ -7,6 +7,7 @@ from statistics import mean, median
 import pytest
 
 from harness.audio.emodel import estimate
+from harness.audio.pesq_mos import pesq_available
 from harness.load.measures import measure
 from harness.load.quality import PACKET_MS
 from harness.load.records import CallRecord, Cause, Flow, Party
@@ -14,6 +15,10 @@ from harness.load.table import Table
 from tests.live import load_rig
 
 MIX = "inbound,ivr,callback,escalation"
+BUSY = 0.9
+"""Share of the machine."""
+SAMPLED = 2
+"""Calls that PESQ is asked of."""
 INJECTED = ("loss", "delay", "jitter")
 
 
@@ -65,8 +70,9 @@ def test_what_is_injected_is_what_is_told(tmp_path):
     """Loss, delay and jitter on the customers' way, a long way to the PBX, and refusals of a known share.
 
     Bounds: shares of calls exactly; loss 0.5 percentage points; delays not less than injected and 20 ms more (what
-    phones, PBX and this machine take of their own), those of signalling 150 ms; jitter a fifth and 3 ms; MOS 0.1 of
-    what the E-model says of what was injected.
+    phones, PBX and this machine take of their own), those of signalling 150 ms; jitter a quarter and 3 ms; MOS 0.1 of
+    what the E-model says of what was injected; PESQ at least 0.3 below that of what was sent. On a machine that other
+    programs keep busy only one end of each holds: what was injected is told at least.
     """
     injected = {
         "loss_to_customer": 4,
@@ -78,8 +84,10 @@ def test_what_is_injected_is_what_is_told(tmp_path):
     }
     far_ms = 120
     with load_rig.pbx(tmp_path, "refuses-some-calls") as system:
-        load = load_rig.profile(10, 4.0, media=injected, signalling={"delay_ms": far_ms})
-        ran = load_rig.run(system, load, tmp_path, seconds=4)
+        load = load_rig.profile(
+            10, 8.5, media=injected, signalling={"delay_ms": far_ms}, quality={"pesq_sample": SAMPLED}
+        )
+        ran = load_rig.run(system, load, tmp_path, seconds=4, workers=1)
     found, told = measure(Table.of(CallRecord, ran.records)), load_rig.told(ran)
 
     # Of each 20 calls two are refused with 503, one with 486, one with 404.
@@ -95,6 +103,7 @@ def test_what_is_injected_is_what_is_told(tmp_path):
         assert 1000 * delay_s.quantile(0.5).value <= 2 * far_ms + 150, told
     assert 1000 * found.answer_to_agent_s.least >= far_ms
 
+    busy = any(sample.machine_cpu > BUSY for sample in ran.health)
     for party, way in {Party.CUSTOMER: "to_customer", Party.AGENT: "to_pbx"}.items():
         heard = [ear for record in ran.records if (ear := getattr(record, f"{party}_hears")) is not None]
         lost, delay_ms, jitter_ms = (injected[f"{what}_{way}{'' if what == 'loss' else '_ms'}"] for what in INJECTED)
@@ -103,11 +112,27 @@ def test_what_is_injected_is_what_is_told(tmp_path):
         # Evenly spread over ``jitter_ms``: half of it is its mean, a third the mean difference of two (RFC 3550).
         way_ms = delay_ms + jitter_ms / 2
         took_ms = median(ear.delay_ms for ear in heard)
-        assert way_ms - 1 <= took_ms <= way_ms + 20, told
+        unevenly_ms = mean(ear.jitter_ms for ear in heard)
+        assert took_ms >= way_ms - 1, told
         assert all(ear.delay_ms >= delay_ms for ear in heard), told
-        assert mean(ear.jitter_ms for ear in heard) == pytest.approx(jitter_ms / 3, rel=0.2, abs=3), told
+        assert unevenly_ms >= 0.75 * jitter_ms / 3, told
         assert sum(ear.reordered for ear in heard) == 0
         depth_ms = load.media.jitter_buffer_ms
-        expected = estimate("opus", loss_percent=lost, one_way_delay_ms=PACKET_MS + way_ms + depth_ms).mos
-        assert median(ear.mos for ear in heard) == pytest.approx(expected, abs=0.1), told
         assert median(ear.mouth_to_ear_ms for ear in heard) == pytest.approx(took_ms + PACKET_MS + depth_ms, abs=1)
+        expected = estimate("opus", loss_percent=lost, one_way_delay_ms=PACKET_MS + way_ms + depth_ms).mos
+        mos = median(ear.mos for ear in heard)
+        assert mos <= expected + 0.1, told
+        if not busy:
+            assert took_ms <= way_ms + 20, told
+            assert unevenly_ms <= 1.25 * jitter_ms / 3 + 3, told
+            assert mos >= expected - 0.1, told
+
+        # What was lost is made up in what is listened to, and PESQ hears it.
+        listened = [one for one in ran.listened if one.ear is party]
+        assert len(listened) == SAMPLED
+        assert mean(one.concealed for one in listened) >= lost - 1, listened
+        if pesq_available():
+            assert all(1 < one.mos < one.sent_mos - 0.3 for one in listened if not one.why), listened
+            assert busy or not any(one.why for one in listened), listened
+        else:
+            assert all(one.mos is None and "not installed" in one.why for one in listened)
