@@ -5,7 +5,16 @@ from random import Random
 
 from harness.load.records import CallRecord, Cause, EarFigures, Flow, HealthSample, Party
 
-AN_EAR = EarFigures(received=1500, jitter_ms=1.5, delay_ms=12.25, own=1400, unstamped=100, first_own_s=0.04, mos=4.41)
+AN_EAR = EarFigures(
+    received=1500,
+    jitter_ms=1.5,
+    delay_ms=12.25,
+    mouth_to_ear_ms=92.25,
+    own=1400,
+    unstamped=100,
+    first_own_s=0.04,
+    mos=4.41,
+)
 A_SECOND = HealthSample(
     at=0.0,
     worker="w0",
@@ -43,7 +52,7 @@ A_CALL = CallRecord(
     sdd_ms=8.0,
     ended_by=Party.CUSTOMER,
     customer_hears=AN_EAR,
-    agent_hears=replace(AN_EAR, delay_ms=14.0),
+    agent_hears=replace(AN_EAR, delay_ms=14.0, mouth_to_ear_ms=94.0),
 )
 A_REFUSED_CALL = CallRecord(
     call=0,

@@ -12,6 +12,12 @@ from harness.load.table import Table
 from harness.verdict import Verdict
 from tests.load.samples import a_call, a_refused_call, an_ear
 
+
+def a_late_call(number):
+    late = an_ear(mouth_to_ear_ms=260.0)
+    return a_call(number, customer_hears=late, agent_hears=late)
+
+
 GOOD = [a_call(n) for n in range(1000)]
 BAD = range(1000, 1060)
 LIMITS = {
@@ -23,6 +29,7 @@ LIMITS = {
     "srd_p95_s": 0.5,
     "sdd_p95_ms": 100.0,
     "answer_to_agent_p95_s": 1.0,
+    "mouth_to_ear_p95_ms": 150.0,
     "mos_p5": 3.6,
     "loss_p95": 2.0,
     "cross_talk_calls": 0,
@@ -36,6 +43,7 @@ BREAKING = {
     "srd_p95_s": [a_call(n, srd_s=0.9) for n in BAD],
     "sdd_p95_ms": [a_call(n, sdd_ms=450.0) for n in BAD],
     "answer_to_agent_p95_s": [a_call(n, agent_rang_s=6.0) for n in BAD],
+    "mouth_to_ear_p95_ms": [a_late_call(n) for n in BAD],
     "mos_p5": [a_call(n, customer_hears=an_ear(mos=2.1), agent_hears=an_ear(mos=2.1)) for n in BAD],
     "loss_p95": [a_call(n, customer_hears=an_ear(lost=90), agent_hears=an_ear(lost=90)) for n in BAD],
     "cross_talk_calls": [a_call(1000, cause=Cause.CROSS_TALK)],
