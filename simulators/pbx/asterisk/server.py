@@ -56,6 +56,8 @@ class AsteriskServer(Server):
             self.has_opus = adapter.has_module("codec_opus")
         finally:
             adapter.close()
+        if self.process is not None:
+            self.process.take_precedence()
         target = self.running.target
         if sip_status(target.trunk.addresses[0], target.pbx.host, sip_port(target), SIP_DEADLINE_S) == 0:
             raise self.problem(f"does not answer SIP at {target.pbx.host}:{sip_port(target)}")

@@ -55,6 +55,9 @@ class PbxContainer:
             raise Inconclusive(f"the Docker engine does not answer: {gone}") from None
         return bool(self.container.status == "running")
 
+    def take_precedence(self) -> None:
+        """Not here: the engine, and its processes with it, may be another machine's."""
+
     def stop(self) -> None:
         with contextlib.suppress(*_ENGINE_ERRORS):
             self.container.stop(timeout=int(STOP_S))

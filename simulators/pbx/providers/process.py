@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path, PurePosixPath
 
 from harness.errors import Inconclusive
@@ -41,6 +40,17 @@ class ChildProcess:
 
     def alive(self) -> bool:
         return self.process.poll() is None
+
+    def take_precedence(self) -> None:
+        # Asterisk gives up the priority with which it is launched, and asked to keep it (-p) has a process beside it
+        # that outlives a crash. Threads that are begun meanwhile have the priority of those that begin them.
+        threads, done = Path(f"/proc/{self.process.pid}/task"), set[str]()
+        with contextlib.suppress(OSError):
+            while left := {thread.name for thread in threads.iterdir()} - done:
+                for thread in left:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.sched_setscheduler(int(thread), os.SCHED_RR, os.sched_param(launch.PBX_PRIORITY))
+                done |= left
 
     def stop(self) -> None:
         self._end(signal.SIGTERM)
@@ -95,9 +105,6 @@ class ProcessProvider:
                 environment["FAKETIME_NO_CACHE"] = "1"
         configuration = instance.layout.etc / "asterisk.conf"
         command = [self.program, "-C", str(configuration), "-f", "-n"]
-        if may_be_real_time():
-            # Without it Asterisk gives up the priority with which it is launched; where it may not, it would not start.
-            command.append("-p")
         return ChildProcess(self._launch(command, environment, log))
 
     def has_sbc(self) -> bool:
@@ -134,22 +141,6 @@ class ProcessProvider:
 
     def _faketime(self) -> Path | None:
         return next((path for pattern in _FAKETIMES for path in sorted(self.root.glob(pattern))), None)
-
-
-@cache
-def may_be_real_time() -> bool:
-    """Whether a program started here may take real-time priority."""
-    # A thread's priority is its own and ends with it.
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(_take_real_time).result()
-
-
-def _take_real_time() -> bool:
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(launch.PBX_PRIORITY))
-    except OSError:
-        return False
-    return True
 
 
 def in_rootfs(root: Path) -> ProcessProvider:

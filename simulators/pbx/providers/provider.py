@@ -33,6 +33,9 @@ class PbxProcess(Protocol):
     def alive(self) -> bool:
         """Whether it still runs."""
 
+    def take_precedence(self) -> None:
+        """Have it run before what else runs on this machine, where that is allowed: a PBX has a machine of its own."""
+
     def stop(self) -> None:
         """End it. Safe to call twice and after a crash."""
 
