@@ -14,7 +14,7 @@ NEEDS = ("gcc", "libopus-dev", "libssl-dev")
 """Debian packages, beside Python's headers."""
 
 FLAGS = ("-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", "-fPIC", "-fvisibility=hidden", "-D_GNU_SOURCE")
-LIBRARIES = ("-lopus", "-lcrypto")
+LIBRARIES = ("-lopus", "-lcrypto", "-lm")
 
 
 def source_hash() -> str:

@@ -19,6 +19,8 @@ class StreamSettings:
     port after it. Addresses are IPv4. ``payload_type`` and ``event_payload_type`` are the far end's numbers, of the
     codec and of telephone-event (None: it takes none); packets are of 20 ms. The keys are master key and salt of
     AES_CM_128_HMAC_SHA1_80 (RFC 4568), 30 octets; empty: plain RTP.
+    With ``tones`` the voice says call and party in tones, which outlive another codec, and what comes without a stamp is
+    searched for such.
     """
 
     remote: Address
@@ -32,6 +34,7 @@ class StreamSettings:
     call: int
     party: Party
     jitter_buffer_ms: int
+    tones: bool = False
 
 
 class Stream(Protocol):

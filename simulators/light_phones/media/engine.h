@@ -10,6 +10,7 @@ enum { LM_HEARD, LM_DIGIT };
 #define LM_KEY_BYTES 30
 #define LM_MOST_STAMPS 16
 #define LM_MOST_DIGITS 64
+#define LM_MOST_IDENTITIES 8
 #define LM_FRAME_SAMPLES_8K 160
 #define LM_FRAME_SAMPLES_16K 320
 #define LM_LARGEST_PACKET 1500
@@ -34,6 +35,7 @@ typedef struct {
     uint8_t receive_key[30];
     uint32_t call;
     int party;
+    int tones; /* 1: says call and party by tones, else speaks; and hears tones where no stamps come */
     uint32_t jitter_buffer_ms;
 } lm_settings;
 
@@ -47,6 +49,16 @@ typedef struct {
     double delay_mean_ms;
     double delay_max_ms;
 } lm_stamp_count;
+
+typedef struct {
+    uint32_t call;
+    int party;
+    uint64_t frames; /* of 20 ms in which it was heard, to whole symbols of three */
+    uint64_t listened; /* of 20 ms, from the first to the last frame that was heard */
+    uint64_t longest_gap; /* between two, in frames of 20 ms that were listened to */
+    int64_t first_ns;
+    int64_t last_ns;
+} lm_tone_count;
 
 typedef struct {
     char key;
@@ -81,6 +93,9 @@ typedef struct {
     uint64_t receive_drops;
     int stamps;
     lm_stamp_count stamp[16];
+    uint64_t tones_listened; /* frames of 20 ms */
+    int tones;
+    lm_tone_count tone[8];
     int digits;
     lm_digit digit[64];
     uint64_t far_reports;

@@ -15,7 +15,7 @@ from harness.errors import HarnessMisuse, Inconclusive
 from harness.load.records import Party
 from simulators.light_phones.media.backlog import Backlog
 from simulators.light_phones.media.extension import extension
-from simulators.light_phones.media.facts import Digit, EngineHealth, FarReport, StampCount, StreamReport
+from simulators.light_phones.media.facts import Digit, EngineHealth, FarReport, StampCount, StreamReport, ToneCount
 from simulators.light_phones.media.voices import PARTIES, sound
 from simulators.light_phones.ports import StreamSettings
 from simulators.light_phones.sdp import Codec
@@ -24,13 +24,15 @@ KEY_OCTETS = 30
 CODECS = (Codec.OPUS, Codec.PCMU, Codec.PCMA)
 """By the number that the engine has for them."""
 _NS = 1e9
+_FRAME_S = 0.02
 _MOST_EVENTS = 1024
 _CALLS = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
 class StampHeard:
-    """A stream hears a party of a call for the first time."""
+    """A stream hears a party of a call for the first time, by a stamp or by tones; these take a second to be believed,
+    ``at`` is when they began."""
 
     stream: Stream
     call: int
@@ -201,6 +203,7 @@ class Stream:
         self._ffi.memmove(made.receive_key, _key(settings.receive_key), KEY_OCTETS)
         made.call = settings.call % _CALLS
         made.party = PARTIES.index(settings.party)
+        made.tones = settings.tones
         made.jitter_buffer_ms = settings.jitter_buffer_ms
         with self._guard:
             self._event_hz = settings.event_clock_hz
@@ -308,6 +311,8 @@ class Stream:
             unstamped=found.unstamped,
             receive_drops=found.receive_drops,
             stamps=tuple(_stamp(found.stamp[at]) for at in range(found.stamps)),
+            tones=tuple(_tone(found.tone[at]) for at in range(found.tones)),
+            tones_listened_s=found.tones_listened * _FRAME_S,
             digits=tuple(
                 Digit(
                     digit=digit.key.decode(),
@@ -331,6 +336,18 @@ def _stamp(found: Any) -> StampCount:
         last_at=found.last_ns / _NS,
         delay_mean_ms=found.delay_mean_ms,
         delay_max_ms=found.delay_max_ms,
+    )
+
+
+def _tone(found: Any) -> ToneCount:
+    return ToneCount(
+        call=found.call,
+        party=PARTIES[found.party & 1],
+        frames=found.frames,
+        listened=found.listened,
+        longest_gap_ms=found.longest_gap * _FRAME_S * 1000,
+        first_at=found.first_ns / _NS,
+        last_at=found.last_ns / _NS,
     )
 
 

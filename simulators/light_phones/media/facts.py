@@ -27,6 +27,24 @@ class StampCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToneCount:
+    """One party of one call that a stream heard by its tones, in sound without stamps.
+
+    ``frames`` of 20 ms are those in which it was heard, to whole symbols of 60 ms; ``listened`` are those that were
+    listened to between its first and its last (Opus is listened to for 0.6 s in 3 s), ``longest_gap_ms`` is the longest
+    of them without it. It is told once it has been heard for about a second.
+    """
+
+    call: int
+    party: Party
+    frames: int
+    listened: int
+    longest_gap_ms: float
+    first_at: float
+    last_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Digit:
     """A key press heard (RFC 4733). ``duration_ms`` is what its last packet said; ``ended``: by a packet with E bit."""
 
@@ -90,6 +108,9 @@ class StreamReport:
     receive_drops: int
     """Dropped by the kernel because the receive buffer was full."""
     stamps: tuple[StampCount, ...]
+    tones: tuple[ToneCount, ...] = ()
+    tones_listened_s: float = 0.0
+    """Sound without stamps that was listened to."""
     digits: tuple[Digit, ...]
     far: FarReport | None
     """None: nothing came."""

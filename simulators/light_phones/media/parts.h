@@ -16,6 +16,7 @@
 
 #include "engine.h"
 #include "srtp.h"
+#include "tones.h"
 
 #define NS_PER_MS 1000000LL
 #define NS_PER_S 1000000000LL
@@ -29,11 +30,16 @@ struct voice {
     uint8_t *law[2][2]; /* PCMU, PCMA; the best code whose least bit is 0, or 1 */
 };
 
+/* Index in lm_sound.voice of what is said by tones, where the frames of all symbols follow each other. */
+enum { BY_TONES = 2 };
+
 struct lm_sound {
     uint32_t frames;
-    struct voice voice[2];
+    struct voice voice[3];
 };
 
+/* G.711 to 16 bit. */
+void lm_law_decode(int codec, const uint8_t *codes, int count, int16_t *samples);
 /* Finds the 20 octets where a stamp would be; 0 when the payload has no such place. */
 int lm_stamp_place(int codec, const uint8_t *payload, int length, uint8_t *stamp);
 
@@ -182,6 +188,8 @@ struct lm_stream {
 
     struct reception heard;
     struct kept *kept; /* NULL: nothing is */
+    uint8_t word[WORD_SYMBOLS];
+    struct listener *listener; /* NULL: nothing without a stamp has come */
     uint32_t dropped; /* the kernel's count so far */
     uint64_t receive_drops;
 

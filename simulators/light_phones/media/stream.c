@@ -65,6 +65,7 @@ void lm_stream_free(lm_stream *stream)
     lm_srtp_free(stream->sender);
     lm_srtp_free(stream->receiver);
     free(stream->kept);
+    lm_listener_free(stream->listener);
     pthread_mutex_destroy(&stream->lock);
     free(stream);
 }
@@ -113,6 +114,7 @@ int lm_start(lm_stream *stream, const lm_settings *settings)
     if (first)
         stream->mark = 1;
     stream->settings = *settings;
+    lm_tones_word((struct identity){settings->call, (uint8_t)settings->party}, stream->word);
     stream->remote = remote;
     stream->remote_rtcp = remote_rtcp;
     stream->multiplexed = memcmp(&remote, &remote_rtcp, sizeof remote) == 0;
@@ -214,8 +216,14 @@ static int write_audio(lm_stream *stream, int64_t round, int64_t now_ns, uint8_t
     lm_stamp_write(&stamp, octets);
     int at = write_header(stream, packet, stream->settings.payload_type, stream->mark, stream->timestamp);
     stream->mark = 0;
+    int voice = stream->settings.party & 1;
     uint32_t frame = (uint32_t)((uint64_t)(round + stream->ssrc % sound->frames) % sound->frames);
-    return at + lm_payload(sound, stream->settings.party, frame, stream->settings.codec, octets, packet + at);
+    if (stream->settings.tones) {
+        uint64_t within = (uint64_t)(round + stream->ssrc % WORD_FRAMES) % WORD_FRAMES;
+        voice = BY_TONES;
+        frame = (uint32_t)(stream->word[within / SYMBOL_FRAMES] * SYMBOL_FRAMES + within % SYMBOL_FRAMES);
+    }
+    return at + lm_payload(sound, voice, frame, stream->settings.codec, octets, packet + at);
 }
 
 const lm_sound *lm_engine_sound(const lm_engine *engine);
@@ -316,24 +324,44 @@ static void on_press(void *context, char key)
     lm_engine_event(stream->engine, &event);
 }
 
-static void take_audio(lm_stream *stream, const uint8_t *payload, int length, int64_t arrival_ns)
+static void tell_heard(lm_stream *stream, uint32_t call, int party, int64_t at_ns)
+{
+    lm_event event = {.kind = LM_HEARD, .stream = stream->number, .call = call, .party = party, .at_ns = at_ns};
+    lm_engine_event(stream->engine, &event);
+}
+
+static void listen_for_tones(lm_stream *stream, const struct packet_facts *facts, const uint8_t *payload, int length)
+{
+    lm_tone_count found[LM_MOST_IDENTITIES];
+    struct audio audio = {
+        .codec = stream->settings.codec,
+        .payload = payload,
+        .length = length,
+        .ssrc = facts->ssrc,
+        .timestamp = facts->timestamp,
+        .arrival_ns = facts->arrival_ns,
+    };
+    if (stream->listener == NULL)
+        stream->listener = lm_listener_new();
+    if (stream->listener == NULL)
+        return;
+    int count = lm_listener_take(stream->listener, &audio, found);
+    for (int at = 0; at < count; at++)
+        tell_heard(stream, found[at].call, found[at].party, found[at].first_ns);
+}
+
+static void take_audio(lm_stream *stream, const struct packet_facts *facts, const uint8_t *payload, int length)
 {
     uint8_t octets[LM_STAMP_BYTES];
     struct stamp stamp;
     if (!lm_stamp_place(stream->settings.codec, payload, length, octets) || !lm_stamp_read(octets, &stamp)) {
         stream->heard.unstamped++;
+        if (stream->settings.tones)
+            listen_for_tones(stream, facts, payload, length);
         return;
     }
-    if (lm_reception_stamp(&stream->heard, &stamp, arrival_ns)) {
-        lm_event event = {
-            .kind = LM_HEARD,
-            .stream = stream->number,
-            .call = stamp.call,
-            .party = stamp.party,
-            .at_ns = arrival_ns,
-        };
-        lm_engine_event(stream->engine, &event);
-    }
+    if (lm_reception_stamp(&stream->heard, &stamp, facts->arrival_ns))
+        tell_heard(stream, stamp.call, stamp.party, facts->arrival_ns);
 }
 
 /* Where the payload is; 0 when the packet is no RTP. */
@@ -402,7 +430,7 @@ void lm_stream_take(lm_stream *stream, uint8_t *packet, int length, int64_t arri
     if (stream->kept != NULL && type == settings->payload_type && heard->late == late)
         lm_kept_take(stream->kept, facts.timestamp, packet + begin, end - begin);
     if (type == settings->payload_type)
-        take_audio(stream, packet + begin, end - begin, arrival_ns);
+        take_audio(stream, &facts, packet + begin, end - begin);
     else if (type == settings->event_payload_type)
         lm_reception_event(heard, &facts, packet + begin, end - begin, on_press, stream);
     else
@@ -510,6 +538,8 @@ static void report(lm_stream *stream, lm_report *report)
     if (stream->state == STARTED)
         drain_socket(stream, stream->rtcp, 0, &unused);
     lm_reception_report(&stream->heard, report);
+    if (stream->listener != NULL)
+        lm_listener_report(stream->listener, report);
     report->sent = stream->sent;
     report->sent_digits = stream->sent_digits;
     report->send_failed = stream->send_failed;
