@@ -61,10 +61,11 @@ class EarFigures:
     """What one party of a call received (RFC 3550), at the socket and after a jitter buffer of fixed depth.
 
     ``own`` and ``foreign`` count packets whose stamp is of the other party of this call, or of another call;
-    ``unstamped`` is all else (prompts, music, what was transcoded). ``mos`` is the E-model's estimate (G.107),
-    ``delay_ms`` the mean one-way delay by the stamps: both ends of a call are phones of one generator, by whose clock
-    it is told. ``mouth_to_ear_ms`` is that with the packet's length and the jitter buffer around it. Without stamps
-    neither is known.
+    ``unstamped`` is all else (prompts, music, what was transcoded). In that the parties are told by tones: ``tones``
+    are frames of 20 ms in which the other party of this call was heard so, and in ``foreign`` are those of other calls.
+    ``mos`` is the E-model's estimate (G.107), ``delay_ms`` the mean one-way delay by the stamps: both ends of a call
+    are phones of one generator, by whose clock it is told. ``mouth_to_ear_ms`` is that with the packet's length and
+    the jitter buffer around it. Without stamps neither is known.
     """
 
     received: int = 0
@@ -81,8 +82,13 @@ class EarFigures:
     own: int = 0
     foreign: int = 0
     unstamped: int = 0
+    tones: int = 0
+    tones_share: float | None = None
+    """Part of the frames listened to, from the first to the last of ``tones``, that are ``tones``; 0 to 1."""
+    tones_gap_ms: float | None = None
+    """The longest time among them without."""
     first_own_s: float | None = None
-    """From the agent's answer to the other party's first packet."""
+    """From the agent's answer to the other party's first packet, or tone."""
     mos: float | None = None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from harness.load.quality import mouth_to_ear_ms
 from harness.load.records import EarFigures, Party
 from scenarios.load.facts import Foreign
-from simulators.light_phones.media.facts import StampCount, StreamReport
+from simulators.light_phones.media.facts import StampCount, StreamReport, ToneCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,9 @@ def heard_at(
     know. Its own voice that comes back to it counts as unstamped sound."""
     other = Party.AGENT if ear is Party.CUSTOMER else Party.CUSTOMER
     own = next((stamp for stamp in report.stamps if stamp.call == call and stamp.party is other), None)
-    strangers = [stamp for stamp in report.stamps if stamp.call != call]
+    by_tones = next((tone for tone in report.tones if tone.call == call and tone.party is other), None)
+    strangers = [told for told in (*report.stamps, *report.tones) if told.call != call]
+    first_at = min((told.first_at for told in (own, by_tones) if told), default=None)
     echo = sum(stamp.packets for stamp in report.stamps if stamp.call == call and stamp.party is ear)
     delay_ms = own.delay_mean_ms if own else None
     figures = EarFigures(
@@ -48,23 +50,34 @@ def heard_at(
         delay_ms=delay_ms,
         mouth_to_ear_ms=mouth_to_ear_ms(delay_ms, jitter_buffer_ms=jitter_buffer_ms),
         own=own.packets if own else 0,
-        foreign=sum(stamp.packets for stamp in strangers),
+        foreign=sum(_packets(told) for told in strangers),
         unstamped=report.unstamped + echo,
-        first_own_s=max(own.first_at - talk_began_at, 0.0) if own and talk_began_at is not None else None,
+        tones=by_tones.frames if by_tones else 0,
+        tones_share=by_tones.frames / by_tones.listened if by_tones else None,
+        tones_gap_ms=by_tones.longest_gap_ms if by_tones else None,
+        first_own_s=(
+            max(first_at - talk_began_at, 0.0) if first_at is not None and talk_began_at is not None else None
+        ),
     )
-    if figures.own:
+    if figures.own or figures.tones:
         figures = replace(figures, mos=mos(figures))
-    return HeardAtEar(figures, tuple(_foreign(ear, stamp, opened_at, over_at) for stamp in strangers))
+    return HeardAtEar(figures, tuple(_foreign(ear, told, opened_at, over_at) for told in strangers))
 
 
-def _foreign(ear: Party, stamp: StampCount, opened_at: float, over_at: Callable[[int], float | None]) -> Foreign:
+def _packets(told: StampCount | ToneCount) -> int:
+    """A frame of tones is as long as a packet."""
+    return told.packets if isinstance(told, StampCount) else told.frames
+
+
+def _foreign(ear: Party, told: StampCount | ToneCount, opened_at: float, over_at: Callable[[int], float | None]) -> Foreign:
     return Foreign(
         ear=ear,
-        call=stamp.call,
-        party=stamp.party,
-        packets=stamp.packets,
-        first_at=stamp.first_at,
-        last_at=stamp.last_at,
+        call=told.call,
+        party=told.party,
+        packets=_packets(told),
+        first_at=told.first_at,
+        last_at=told.last_at,
         opened_at=opened_at,
-        over_at=over_at(stamp.call),
+        over_at=over_at(told.call),
+        by_tones=isinstance(told, ToneCount),
     )

@@ -93,6 +93,8 @@ class Foreign:
     opened_at: float
     """When the ear's own stream began."""
     over_at: float | None = None
+    by_tones: bool = False
+    """Not by stamps: the packets are frames of 20 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,8 @@ REUSED_PORT_PACKETS = 10
 """What may come to a new stream of the call that had its port before: the PBX sends until it has taken that call's
 BYE, and no longer than that takes. Ten packets are 0.2 s of sound."""
 
+FRAME_S = 0.02
+
 _HEARS_NOTHING = "the {ear} heard nothing of the {other} within {within:g} s of the agent's answer"
 
 
@@ -112,19 +114,22 @@ def _own_fault(facts: CallFacts, _limits: Limits) -> str:
     if facts.own_fault:
         return facts.own_fault
     received = [figures.received for ear in Party if (figures := facts.ear(ear)) is not None]
-    if not all(received) or not any(_beyond_stamps(facts, ear) for ear in Party):
+    if not all(received) or not any(_untold(facts, ear) for ear in Party):
         return ""
     customer, agent = facts.codecs
     return (
-        f"the PBX transcodes ({customer} at the customer, {agent} at the agent), which no stamp survives: who is heard "
-        "cannot be verified (have agents' phones take the customers' codec, [media] agent_codecs)"
+        f"the PBX transcodes ({customer} at the customer, {agent} at the agent), and neither stamps nor tones came "
+        "through: who is heard cannot be verified (have agents' phones take the customers' codec, [media] agent_codecs)"
     )
 
 
-def _beyond_stamps(facts: CallFacts, ear: Party) -> bool:
-    """Whether there is sound at an ear that had to be coded anew: whose it is, no stamp tells."""
+def _untold(facts: CallFacts, ear: Party) -> bool:
+    """Whether there is sound at an ear that had to be coded anew, of which neither stamps nor tones tell whose it is.
+    Where anybody was told at either ear, they would have told here as well."""
     figures, (customer, agent) = facts.ear(ear), facts.codecs
-    return bool(figures and figures.unstamped and not figures.own and customer and agent and customer != agent)
+    heard = [each for each in (facts.customer_hears, facts.agent_hears) if each is not None]
+    told = any(each.own or each.tones or each.foreign for each in heard)
+    return bool(figures and figures.unstamped and not told and customer and agent and customer != agent)
 
 
 def _refused(facts: CallFacts, _limits: Limits) -> str:
@@ -164,7 +169,8 @@ def _cross_talk(facts: CallFacts, _limits: Limits) -> str:
     if not heard:
         return ""
     most = max(heard, key=lambda foreign: foreign.packets)
-    return f"the {most.ear} heard the {most.party} of call {most.call} ({most.packets} packets)"
+    amount = f"{most.packets} packets" if not most.by_tones else f"{most.packets * FRAME_S:.1f} s, by tones"
+    return f"the {most.ear} heard the {most.party} of call {most.call} ({amount})"
 
 
 def _deaf(ear: Party) -> Callable[[CallFacts, Limits], str]:
@@ -172,7 +178,7 @@ def _deaf(ear: Party) -> Callable[[CallFacts, Limits], str]:
 
     def look(facts: CallFacts, limits: Limits) -> str:
         began, ended = facts.talk_began_at, facts.talk_ended_at
-        if began is None or _beyond_stamps(facts, ear):
+        if began is None or _untold(facts, ear):
             return ""
         figures = facts.ear(ear)
         first = figures.first_own_s if figures else None

@@ -30,7 +30,8 @@ JITTER_BUFFER_MS = 60
 
 class CallMedia:
     """``stream`` is there from the first SDP of ours on. Packets flow from the moment at which an offer has its answer;
-    they carry the stamp ``call_number`` and ``party``."""
+    they say ``call_number`` and ``party``, by stamps and by
+    tones."""
 
     def __init__(
         self,
@@ -137,6 +138,7 @@ class CallMedia:
                 call=self.call_number,
                 party=self.party,
                 jitter_buffer_ms=self._jitter_buffer_ms,
+                tones=True,
             )
         )
         self._let_flow(agreed.sends)

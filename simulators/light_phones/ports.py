@@ -20,7 +20,7 @@ class StreamSettings:
     codec and of telephone-event (None: it takes none); packets are of 20 ms. The keys are master key and salt of
     AES_CM_128_HMAC_SHA1_80 (RFC 4568), 30 octets; empty: plain RTP.
     With ``tones`` the voice says call and party in tones, which outlive another codec, and what comes without a stamp is
-    searched for such.
+    searched for such. Without ``stamps`` packets are as if they had been coded anew on the way; it is for measuring.
     """
 
     remote: Address
@@ -35,6 +35,7 @@ class StreamSettings:
     party: Party
     jitter_buffer_ms: int
     tones: bool = False
+    stamps: bool = True
 
 
 class Stream(Protocol):

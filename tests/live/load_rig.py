@@ -1,6 +1,7 @@
 """One generator against the reference PBX, or without any: what its calls came to.
 
-By hand: ``python -m tests.live.load_rig --rate 10 --seconds 10 [--twin NAME] [--direct] [--mix inbound,ivr,callback]``.
+By hand: ``python -m tests.live.load_rig --rate 10 --seconds 10 [--twin NAME] [--direct] [--mix inbound,ivr,callback]
+[--codecs opus] [--agent-codecs pcmu]``.
 """
 
 from __future__ import annotations
@@ -159,6 +160,9 @@ def told(ran: Ran) -> str:
         lines.append(
             f"own {min(ear.own for ear in ears)}..{max(ear.own for ear in ears)} lost {sum(e.lost for e in ears)} "
             f"late {sum(e.late for e in ears)} foreign {sum(e.foreign for e in ears)} "
+            f"by tones {min(ear.tones for ear in ears)}..{max(ear.tones for ear in ears)}, "
+            f"share {min(ear.tones_share or 0 for ear in ears):.2f}, gap {max(ear.tones_gap_ms or 0 for ear in ears):g} ms, "
+            f"first after {max(ear.first_own_s or 0 for ear in ears):.2f} s "
             f"mos {min((e.mos or 0) for e in ears):.2f} delay {max((e.delay_ms or 0) for e in ears):.1f} ms"
         )
     lines.extend(
@@ -185,6 +189,8 @@ def main() -> None:
     parser.add_argument("--twin", default="")
     parser.add_argument("--profile", default="")
     parser.add_argument("--declines", type=float, default=0.0)
+    parser.add_argument("--codecs", default="opus")
+    parser.add_argument("--agent-codecs", default="opus,pcmu,pcma")
     parser.add_argument("--direct", action="store_true")
     parser.add_argument("--hold", action="store_true")
     asked = parser.parse_args()
@@ -192,7 +198,8 @@ def main() -> None:
     print(directory, flush=True)
     criteria = {"mos_p5": asked.mos} if asked.mos else {}
     agents = {"answer_after": {"mean_s": 0.3}, "decline_share": asked.declines}
-    load = profile(asked.rate, asked.holding, asked.mix, criteria=criteria, agents=agents)
+    media = {"codecs": asked.codecs.split(","), "agent_codecs": asked.agent_codecs.split(",")}
+    load = profile(asked.rate, asked.holding, asked.mix, criteria=criteria, agents=agents, media=media)
     if asked.direct:
         print(told(run(None, load, directory, seconds=asked.seconds, hold=asked.hold, workers=asked.workers)))
         return

@@ -8,7 +8,7 @@ from harness.load.records import Party
 from scenarios.load.ears import heard_at
 from simulators.light_phones.media.facts import StampCount, StreamReport
 
-NOTHING = {field.name: 0 for field in fields(StreamReport) if field.name not in ("stamps", "digits", "far")}
+NOTHING = {field.name: 0 for field in fields(StreamReport) if field.name not in ("stamps", "tones", "digits", "far")}
 
 
 def stamp(call: int, party: Party, packets: int, first_at: float = 12.1) -> StampCount:

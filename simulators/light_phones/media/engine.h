@@ -35,6 +35,7 @@ typedef struct {
     uint8_t receive_key[30];
     uint32_t call;
     int party;
+    int stamps; /* 0: packets carry none, as if they had been coded anew on the way */
     int tones; /* 1: says call and party by tones, else speaks; and hears tones where no stamps come */
     uint32_t jitter_buffer_ms;
 } lm_settings;

@@ -203,7 +203,7 @@ class Stream:
         self._ffi.memmove(made.receive_key, _key(settings.receive_key), KEY_OCTETS)
         made.call = settings.call % _CALLS
         made.party = PARTIES.index(settings.party)
-        made.tones = settings.tones
+        made.stamps, made.tones = settings.stamps, settings.tones
         made.jitter_buffer_ms = settings.jitter_buffer_ms
         with self._guard:
             self._event_hz = settings.event_clock_hz

@@ -7,7 +7,8 @@
  * window. From then on each symbol of it counts by itself: that is what gaps are measured by.
  *
  * A second voice beside a first is heard as what is left when the first one's tones are taken away: its next symbols are
- * known. Where both have the same tone nothing is left, and that tone is tried.
+ * known. Where both have the same tone nothing is left, and that tone is tried. Two that are as loud as each other and in
+ * step hide one another; whoever is expected is then found by having all of its tones among the strong ones.
  */
 
 #include <math.h>
@@ -26,6 +27,8 @@ enum { MOST_SAMPLES = 960 };
 static const float PUREST = 0.15f;
 /* A second voice's tone is no fainter than this beside the first's: below lie the sidelobes of that. */
 static const float BESIDE = 0.06f;
+/* The tones of one who is expected are no fainter than this beside the strongest of their group. */
+static const float AMONG = 0.06f;
 /* A symbol whose middle is missing is none. */
 static const float EDGE = 0.6f;
 static const float SILENT = 400.0f; /* mean square; -64 dBov */
@@ -77,6 +80,8 @@ struct listener {
     int awake, resting;
     uint8_t symbol[PAST];
     struct guess beside[PAST];
+    uint32_t strong[PAST]; /* by tone */
+    uint8_t expected[WORD_SYMBOLS];
     int voices;
     struct voice_heard voice[LM_MOST_IDENTITIES];
 };
@@ -316,6 +321,33 @@ static void read_guesses(struct listener *listener)
         }
 }
 
+static int well_heard(const struct listener *listener)
+{
+    for (int at = 0; at < listener->voices; at++)
+        if (listener->voice[at].believed && listener->voice[at].run >= 2)
+            return 1;
+    return 0;
+}
+
+static void read_expected(struct listener *listener)
+{
+    struct identity identity;
+    if (well_heard(listener) || !lm_tones_read(listener->expected, &identity))
+        return;
+    for (int mark = 0; mark < WORD_SYMBOLS; mark++) {
+        int at = 0;
+        for (; at < WORD_SYMBOLS; at++) {
+            int symbol = listener->expected[at], place = (mark + at) % WORD_SYMBOLS;
+            uint32_t tones = 1u << lm_tone_low(symbol) | 1u << (TONE_GROUP + lm_tone_high(symbol));
+            uint32_t strong = listener->strong[(listener->number - (WORD_SYMBOLS - 1 - place) * SYMBOL_FRAMES) % PAST];
+            if ((strong & tones) != tones)
+                break;
+        }
+        if (at == WORD_SYMBOLS)
+            heard_word(listener, identity, mark);
+    }
+}
+
 static int among(const uint8_t *tones, int count, int tone)
 {
     return (count > 0 && tones[0] == tone) || (count > 1 && tones[1] == tone);
@@ -333,6 +365,7 @@ static int position(const struct listener *listener, const struct voice_heard *v
 static void follow(struct listener *listener)
 {
     uint8_t symbol = listener->symbol[listener->number % PAST];
+    uint32_t strong = listener->strong[listener->number % PAST];
     const struct guess *beside = &listener->beside[listener->number % PAST];
     for (int at = 0; at < listener->voices; at++) {
         struct voice_heard *voice = &listener->voice[at];
@@ -340,7 +373,9 @@ static void follow(struct listener *listener)
         if (!voice->believed || past != 0)
             continue;
         int low = lm_tone_low(voice->word[place]), high = lm_tone_high(voice->word[place]);
-        if (symbol == voice->word[place] ||
+        uint32_t both = 1u << low | 1u << (TONE_GROUP + high);
+        int expected = (strong & both) == both && memcmp(voice->word, listener->expected, WORD_SYMBOLS) == 0;
+        if (symbol == voice->word[place] || expected ||
             (among(beside->low, beside->lows, low) && among(beside->high, beside->highs, high))) {
             voice->run++;
             voice->pending += SYMBOL_FRAMES;
@@ -400,6 +435,16 @@ static struct guess what_is_left(const struct listener *listener, const float *t
     return guess;
 }
 
+/* The tones of a group that are about as strong as its strongest. */
+static uint32_t strong_ones(const float *tones, int strongest, float all)
+{
+    uint32_t found = 0;
+    for (int tone = 0; tone < TONE_GROUP; tone++)
+        if (tones[tone] > AMONG * tones[strongest] && tones[tone] > PUREST / 4 * all)
+            found |= 1u << tone;
+    return found;
+}
+
 /* A window that is listened to in part says nothing, for or against anybody. */
 static int is_cut(struct listener *listener)
 {
@@ -420,6 +465,7 @@ static void end_block(struct listener *listener)
     int place = (int)(listener->number % PAST);
     float tones[LANES], all;
     listener->symbol[place] = NO_SYMBOL;
+    listener->strong[place] = 0;
     memset(&listener->beside[place], 0, sizeof listener->beside[place]);
     if (is_cut(listener))
         return;
@@ -428,8 +474,10 @@ static void end_block(struct listener *listener)
         int low = strongest(tones, 0), high = strongest(above, 0);
         if (tones[low] + above[high] > PUREST * all)
             listener->symbol[place] = symbol_of(low, high);
+        listener->strong[place] = strong_ones(tones, low, all) | strong_ones(above, high, all) << TONE_GROUP;
         listener->beside[place] = what_is_left(listener, tones);
         read_words(listener);
+        read_expected(listener);
         read_guesses(listener);
     }
     follow(listener);
@@ -458,14 +506,6 @@ static void hear(struct listener *listener, const int16_t *samples, int count)
     }
 }
 
-static int well_heard(const struct listener *listener)
-{
-    for (int at = 0; at < listener->voices; at++)
-        if (listener->voice[at].believed && listener->voice[at].run >= 2)
-            return 1;
-    return 0;
-}
-
 /* Time passes in which nothing is listened to. */
 static void rest(struct listener *listener)
 {
@@ -475,6 +515,7 @@ static void rest(struct listener *listener)
     block->is_there = 0;
     block->rested = 1;
     listener->symbol[listener->number % PAST] = NO_SYMBOL;
+    listener->strong[listener->number % PAST] = 0;
     memset(&listener->beside[listener->number % PAST], 0, sizeof listener->beside[0]);
 }
 
@@ -549,6 +590,7 @@ int lm_listener_take(struct listener *listener, const struct audio *audio, lm_to
     if (audio->length == 0 || !catch_up(listener, audio))
         return 0;
     listener->arrival_ns = audio->arrival_ns;
+    memcpy(listener->expected, audio->expected, WORD_SYMBOLS);
     int count;
     if (audio->codec == LM_OPUS) {
         count = take_opus(listener, audio, samples);

@@ -188,7 +188,7 @@ struct lm_stream {
 
     struct reception heard;
     struct kept *kept; /* NULL: nothing is */
-    uint8_t word[WORD_SYMBOLS];
+    uint8_t word[WORD_SYMBOLS], expected[WORD_SYMBOLS]; /* its own, and that of the call's other party */
     struct listener *listener; /* NULL: nothing without a stamp has come */
     uint32_t dropped; /* the kernel's count so far */
     uint64_t receive_drops;

@@ -115,6 +115,7 @@ int lm_start(lm_stream *stream, const lm_settings *settings)
         stream->mark = 1;
     stream->settings = *settings;
     lm_tones_word((struct identity){settings->call, (uint8_t)settings->party}, stream->word);
+    lm_tones_word((struct identity){settings->call, (uint8_t)!settings->party}, stream->expected);
     stream->remote = remote;
     stream->remote_rtcp = remote_rtcp;
     stream->multiplexed = memcmp(&remote, &remote_rtcp, sizeof remote) == 0;
@@ -213,7 +214,10 @@ static int write_audio(lm_stream *stream, int64_t round, int64_t now_ns, uint8_t
         .sent_us = (uint32_t)(now_ns / 1000),
     };
     uint8_t octets[LM_STAMP_BYTES];
-    lm_stamp_write(&stamp, octets);
+    if (stream->settings.stamps)
+        lm_stamp_write(&stamp, octets);
+    else
+        memset(octets, 0, sizeof octets);
     int at = write_header(stream, packet, stream->settings.payload_type, stream->mark, stream->timestamp);
     stream->mark = 0;
     int voice = stream->settings.party & 1;
@@ -340,6 +344,7 @@ static void listen_for_tones(lm_stream *stream, const struct packet_facts *facts
         .ssrc = facts->ssrc,
         .timestamp = facts->timestamp,
         .arrival_ns = facts->arrival_ns,
+        .expected = stream->expected,
     };
     if (stream->listener == NULL)
         stream->listener = lm_listener_new();

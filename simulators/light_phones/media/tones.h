@@ -49,6 +49,7 @@ struct audio {
     uint32_t ssrc;
     uint32_t timestamp;
     int64_t arrival_ns;
+    const uint8_t *expected; /* word of whom it should be */
 };
 
 /* Hears a packet; packets that came too late to be in order are passed over. Returns how many identities were heard for
