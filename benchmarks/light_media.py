@@ -1,14 +1,13 @@
 """How many verified calls the light phones' media engine carries on one core:
-``python -m benchmarks.light_media [--calls N ...] [--seconds S] [--cores N ...] [--by stamps|tones]
-[--json FILE]``.
+``python -m benchmarks.light_media [--calls N ...] [--seconds S] [--cores N ...] [--by stamps|tones] [--json FILE]``.
 
 Two engines in one process, one with the customers' streams and one with the agents', send to each other: no PBX lies
 between, so that the figure is the engine's and the kernel's alone. Both threads are bound to one core (or to
 ``--cores``). A call counts as verified when each ear heard every packet that the other end sent, with the stamp of
 this call and party, in time for a jitter buffer of 60 ms; the pace was kept when 99 of 100 packets were sent within
 5 ms of their time. By tones (packets then carry no stamps, as behind a PBX that transcodes) it is verified when each
-ear heard this call's other party, and nobody else, in all but 0.2 s of what it listened to. Processor time is what Linux charges the process; what others took of the cores as well is in
-``core``.
+ear heard this call's other party, and nobody else, in all but 0.2 s of what it listened to. Processor time is what
+Linux charges the process; what others took of the cores as well is in ``core``.
 """
 
 from __future__ import annotations

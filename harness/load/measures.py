@@ -104,6 +104,9 @@ class Measures:
     mouth_to_ear_ms: Distribution
     """The same with the packet's length and the jitter buffer, as the E-model has it (Ta of ITU-T G.107)."""
 
+    by_stamps: int
+    by_tones: int
+    """Verified calls by what told who was heard; by tones those in which an ear had no stamps."""
     cross_talk_calls: int
     by_code: Mapping[int, int]
     """Final responses to the INVITEs of ``attempts`` and cancelled ones; 0: none came in time."""
@@ -132,6 +135,7 @@ def measure(calls: Table[CallRecord]) -> Measures:
     refused = (code >= 400) & ~_among(code, NOT_FINAL)
     directed = int((~redirected).sum())
     reached = _among(judged["cause"], REACHED)
+    by_tones = _by_tones(judged)
     return Measures(
         calls=len(calls),
         spoilt=len(calls) - len(ours),
@@ -159,6 +163,8 @@ def measure(calls: Table[CallRecord]) -> Measures:
         jitter_ms=distribution(of_ears(judged, "jitter_ms")),
         delay_ms=distribution(of_ears(judged, "delay_ms")),
         mouth_to_ear_ms=distribution(of_ears(judged, "mouth_to_ear_ms")),
+        by_stamps=int((reached & ~by_tones).sum()),
+        by_tones=int((reached & by_tones).sum()),
         cross_talk_calls=int((ours["cause"] == Cause.CROSS_TALK).sum()),
         by_code=_counted(int(c) for c in [*code, *ours["code"][cancelled & invited]]),
         by_cause=_counted(Cause(c) for c in calls["cause"]),
@@ -191,6 +197,13 @@ def session_failures(calls: Table[CallRecord]) -> int:
     """How many attempts failed, as a capacity search counts it: any call that is not right (RFC 7501 asks
     for less: a refusal or no response). Those that the generator spoilt are no failures."""
     return int((~_among(calls["cause"], (*REACHED, Cause.GENERATOR))).sum())
+
+
+def _by_tones(calls: Table[CallRecord]) -> NDArray[np.bool_]:
+    found = np.zeros(len(calls), dtype=bool)
+    for ear in ("customer_hears", "agent_hears"):
+        found |= (calls[f"{ear}.tones"] > 0) & (calls[f"{ear}.own"] == 0)
+    return found
 
 
 def _loss(calls: Table[CallRecord]) -> NDArray[np.float64]:

@@ -32,6 +32,7 @@ def load_summary(load: LoadEvidence) -> dict[str, Any]:
         "attempts": found.attempts,
         "established": found.established,
         "most_at_once": most_up(load),
+        "verified_by": {"stamps": found.by_stamps, "tones": found.by_tones},
         "measures": {
             "session_establishment_ratio": _estimate(found.session_establishment_ratio),
             "session_effectiveness_ratio": _estimate(found.session_effectiveness_ratio),

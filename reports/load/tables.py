@@ -105,7 +105,7 @@ def sound(found: Measures, listening: ListeningResult | None = None) -> TableVie
                 with_unit(worst, unit, digits),
             )
         )
-    notes = ["MOS is an estimate from packet figures (E-model), not a listening test."]
+    notes = ["MOS is an estimate from packet figures (E-model), not a listening test.", told_by(found)]
     if listening is not None:
         shown += (_pesq(score) for score in listening.scores)
         notes.append(f"{one_line(in_words(listening), limit=400)}.")
@@ -113,7 +113,7 @@ def sound(found: Measures, listening: ListeningResult | None = None) -> TableVie
         title="Sound",
         heads=("", "Ears", "Median", "Worse end", "95 % confidence", "Worst"),
         rows=tuple(shown),
-        note=" ".join(notes),
+        note=" ".join(filter(None, notes)),
     )
 
 
@@ -126,6 +126,16 @@ def _pesq(score: ListeningScore) -> tuple[str, str, str, str, str, str]:
         span(score.p5_estimate, "", 2),
         with_unit(score.least, "", 2),
     )
+
+
+def told_by(found: Measures) -> str:
+    """By what it was told who was heard; empty without a verified call."""
+    if not found.by_stamps and not found.by_tones:
+        return ""
+    told = f"Who was heard was told by stamps in {found.by_stamps:,} calls, by tones in {found.by_tones:,}"
+    if not found.by_tones:
+        return f"{told}."
+    return f"{told}: there loss is that of the PBX's leg to the ear, and end-to-end loss and delay are not measured."
 
 
 def kinds(calls: Table[CallRecord]) -> list[TableView]:

@@ -44,6 +44,8 @@ class CallMedia:
     ) -> None:
         self.call_number = NO_CALL
         self.party = Party.CUSTOMER
+        self.tones = True
+        """Whether its voice is tones that say call and party, or speech; for the next start of its stream."""
         self.stream: Stream | None = None
         self.agreed: Agreed | None = None
         self.report: Any = None
@@ -138,7 +140,7 @@ class CallMedia:
                 call=self.call_number,
                 party=self.party,
                 jitter_buffer_ms=self._jitter_buffer_ms,
-                tones=True,
+                tones=self.tones,
             )
         )
         self._let_flow(agreed.sends)

@@ -136,3 +136,21 @@ def test_what_is_injected_is_what_is_told(tmp_path):
             assert busy or not any(one.why for one in listened), listened
         else:
             assert all(one.mos is None and "not installed" in one.why for one in listened)
+
+
+@pytest.mark.live
+def test_calls_that_the_pbx_transcodes_are_verified_by_tones(tmp_path):
+    """A-law at the trunk, µ-law at the agents: no stamp comes through. Two calls have each other's agent."""
+    codecs = {"codecs": ["pcma"], "agent_codecs": ["pcmu"]}
+    with load_rig.pbx(tmp_path, "audio-of-two-calls-swapped") as system:
+        ran = load_rig.run(system, load_rig.profile(10, 3.0, media=codecs), tmp_path, seconds=1.2)
+    assert ran.causes == Counter({Cause.NONE: 10, Cause.CROSS_TALK: 2}), load_rig.told(ran)
+    for record in ran.records:
+        ears = (record.customer_hears, record.agent_hears)
+        assert all(ear.own == 0 and ear.delay_ms is None for ear in ears)
+        if record.cause is Cause.NONE:
+            assert all(ear.tones > 100 and ear.tones_share > 0.95 and ear.foreign == 0 for ear in ears)
+            assert all(ear.mos > 4 for ear in ears), load_rig.told(ran)
+    first, second = (record for record in ran.records if record.cause is Cause.CROSS_TALK)
+    assert f"the agent heard the customer of call {second.call}" in first.why
+    assert f"the customer heard the agent of call {first.call}" in second.why
