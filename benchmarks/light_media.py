@@ -65,7 +65,9 @@ class Measured:
 class Pair:
     """A call's two streams, each sending to the other."""
 
-    def __init__(self, call: int, engines: dict[Party, MediaEngine], codec: Codec, secured: bool, by_tones: bool) -> None:
+    def __init__(
+        self, call: int, engines: dict[Party, MediaEngine], codec: Codec, secured: bool, by_tones: bool
+    ) -> None:
         self.by_tones = by_tones
         self.call = call
         self.streams: dict[Party, Stream] = {party: engine.open() for party, engine in engines.items()}

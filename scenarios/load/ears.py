@@ -10,6 +10,8 @@ from harness.load.records import EarFigures, Party
 from scenarios.load.facts import Foreign
 from simulators.light_phones.media.facts import StampCount, StreamReport, ToneCount
 
+_Told = StampCount | ToneCount
+
 
 @dataclass(frozen=True, slots=True)
 class HeardAtEar:
@@ -35,7 +37,8 @@ def heard_at(
     other = Party.AGENT if ear is Party.CUSTOMER else Party.CUSTOMER
     own = next((stamp for stamp in report.stamps if stamp.call == call and stamp.party is other), None)
     by_tones = next((tone for tone in report.tones if tone.call == call and tone.party is other), None)
-    strangers = [told for told in (*report.stamps, *report.tones) if told.call != call]
+    everybody: tuple[_Told, ...] = (*report.stamps, *report.tones)
+    strangers = [told for told in everybody if told.call != call]
     first_at = min((told.first_at for told in (own, by_tones) if told), default=None)
     echo = sum(stamp.packets for stamp in report.stamps if stamp.call == call and stamp.party is ear)
     delay_ms = own.delay_mean_ms if own else None
@@ -64,12 +67,12 @@ def heard_at(
     return HeardAtEar(figures, tuple(_foreign(ear, told, opened_at, over_at) for told in strangers))
 
 
-def _packets(told: StampCount | ToneCount) -> int:
+def _packets(told: _Told) -> int:
     """A frame of tones is as long as a packet."""
     return told.packets if isinstance(told, StampCount) else told.frames
 
 
-def _foreign(ear: Party, told: StampCount | ToneCount, opened_at: float, over_at: Callable[[int], float | None]) -> Foreign:
+def _foreign(ear: Party, told: _Told, opened_at: float, over_at: Callable[[int], float | None]) -> Foreign:
     return Foreign(
         ear=ear,
         call=told.call,

@@ -18,9 +18,9 @@ class StreamSettings:
     ``remote_rtcp``: where the far end wants RTCP; the same as ``remote`` when both share a port (RFC 5761), None: the
     port after it. Addresses are IPv4. ``payload_type`` and ``event_payload_type`` are the far end's numbers, of the
     codec and of telephone-event (None: it takes none); packets are of 20 ms. The keys are master key and salt of
-    AES_CM_128_HMAC_SHA1_80 (RFC 4568), 30 octets; empty: plain RTP.
-    With ``tones`` the voice says call and party in tones, which outlive another codec, and what comes without a stamp is
-    searched for such. Without ``stamps`` packets are as if they had been coded anew on the way; it is for measuring.
+    AES_CM_128_HMAC_SHA1_80 (RFC 4568), 30 octets; empty: plain RTP. With ``tones`` the voice says call and party in
+    tones, which outlive another codec, and what comes without a stamp is listened to for such. Without ``stamps``
+    packets are as if they had been coded anew on the way; it is for measuring.
     """
 
     remote: Address

@@ -67,7 +67,9 @@ def hear(ear: Hands, codec: Codec, payloads: list[bytes | None], first: int = 0)
 
 def lose(payloads: list[bytes | None], share: float, noise: np.random.Generator) -> list[bytes | None]:
     """Loses packets by chance."""
-    return [None if gone else payload for gone, payload in zip(noise.random(len(payloads)) < share, payloads, strict=True)]
+    return [
+        None if gone else payload for gone, payload in zip(noise.random(len(payloads)) < share, payloads, strict=True)
+    ]
 
 
 def gain(sound: Samples, decibel: float) -> Samples:

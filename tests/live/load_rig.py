@@ -161,7 +161,8 @@ def told(ran: Ran) -> str:
             f"own {min(ear.own for ear in ears)}..{max(ear.own for ear in ears)} lost {sum(e.lost for e in ears)} "
             f"late {sum(e.late for e in ears)} foreign {sum(e.foreign for e in ears)} "
             f"by tones {min(ear.tones for ear in ears)}..{max(ear.tones for ear in ears)}, "
-            f"share {min(ear.tones_share or 0 for ear in ears):.2f}, gap {max(ear.tones_gap_ms or 0 for ear in ears):g} ms, "
+            f"share {min(ear.tones_share or 0 for ear in ears):.2f}, "
+            f"gap {max(ear.tones_gap_ms or 0 for ear in ears):g} ms, "
             f"first after {max(ear.first_own_s or 0 for ear in ears):.2f} s "
             f"mos {min((e.mos or 0) for e in ears):.2f} delay {max((e.delay_ms or 0) for e in ears):.1f} ms"
         )

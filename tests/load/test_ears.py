@@ -6,7 +6,7 @@ import pytest
 
 from harness.load.records import Party
 from scenarios.load.ears import heard_at
-from simulators.light_phones.media.facts import StampCount, StreamReport
+from simulators.light_phones.media.facts import StampCount, StreamReport, ToneCount
 
 NOTHING = {field.name: 0 for field in fields(StreamReport) if field.name not in ("stamps", "tones", "digits", "far")}
 
@@ -24,6 +24,18 @@ def stamp(call: int, party: Party, packets: int, first_at: float = 12.1) -> Stam
     )
 
 
+def tone(call: int, party: Party, frames: int, first_at: float = 12.1) -> ToneCount:
+    return ToneCount(
+        call=call,
+        party=party,
+        frames=frames,
+        listened=frames + 10,
+        longest_gap_ms=120.0,
+        first_at=first_at,
+        last_at=first_at + frames * 0.02,
+    )
+
+
 def heard(*stamps: StampCount, over=None, **counts):
     times = {"jitter_ms": 0.4, "jitter_max_ms": 1.0, "first_at": 10.0, "last_at": 20.0}
     report = StreamReport(**(NOTHING | times | counts), stamps=stamps, digits=(), far=None)
@@ -34,7 +46,7 @@ def heard(*stamps: StampCount, over=None, **counts):
         opened_at=10.0,
         talk_began_at=12.0,
         over_at=(over or {}).get,
-        mos=lambda figures: 4.0 if figures.own else None,
+        mos=lambda figures: 4.0 if figures.own or figures.tones else None,
         jitter_buffer_ms=60,
     )
 
@@ -68,3 +80,24 @@ def test_ones_own_voice_is_neither():
 
 def test_a_party_that_was_heard_before_both_had_answered_was_heard_at_once():
     assert heard(stamp(7, Party.AGENT, 300, first_at=11.0)).figures.first_own_s == 0.0
+
+
+def test_behind_another_codec_the_other_party_is_told_by_tones_and_delay_by_nothing():
+    ear = heard(received=400, unstamped=400, tones=(tone(7, Party.AGENT, 190),))
+    figures = ear.figures
+    assert (figures.own, figures.tones, figures.foreign, figures.unstamped) == (0, 190, 0, 400)
+    assert (figures.tones_share, figures.tones_gap_ms) == (0.95, 120.0)
+    assert figures.first_own_s == pytest.approx(0.1)
+    assert (figures.mos, figures.delay_ms) == (4.0, None)
+
+
+def test_whichever_is_heard_first_is_when_the_other_party_was_heard():
+    figures = heard(stamp(7, Party.AGENT, 100, 12.5), tones=(tone(7, Party.AGENT, 100, 12.3),)).figures
+    assert figures.first_own_s == pytest.approx(0.3)
+
+
+def test_tones_of_another_call_are_foreign():
+    ear = heard(tones=(tone(9, Party.CUSTOMER, 60), tone(7, Party.CUSTOMER, 60)))
+    assert (ear.figures.foreign, ear.figures.tones) == (60, 0)
+    (foreign,) = ear.foreign
+    assert (foreign.call, foreign.party, foreign.packets, foreign.by_tones) == (9, Party.CUSTOMER, 60, True)

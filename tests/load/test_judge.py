@@ -192,3 +192,22 @@ def test_stamps_that_arrive_and_silence_are_judged_whatever_the_codecs_are():
     assert judged(transcoded(customer=ANYBODY, agent=EarFigures())).cause is Cause.AGENT_HEARS_NOTHING
     same = replace(GOOD, customer=replace(CUSTOMER, codec="opus"), customer_hears=ANYBODY)
     assert judged(same).cause is Cause.CUSTOMER_HEARS_NOTHING
+
+
+BY_TONES = EarFigures(received=500, unstamped=500, tones=450, tones_share=1.0, first_own_s=0.1, mos=4.2)
+
+
+def test_a_call_that_was_transcoded_is_right_when_tones_tell_both_ways():
+    assert judged(transcoded(customer=BY_TONES, agent=BY_TONES)).cause is Cause.NONE
+
+
+def test_where_tones_tell_at_one_ear_the_other_is_deaf():
+    record = judged(transcoded(customer=BY_TONES, agent=ANYBODY))
+    assert record.cause is Cause.AGENT_HEARS_NOTHING
+
+
+def test_tones_of_another_call_are_cross_talk_and_named():
+    heard = replace(ANYBODY, foreign=200)
+    record = judged(replace(transcoded(customer=ANYBODY, agent=heard), foreign=(replace(FOREIGN, by_tones=True),)))
+    assert record.cause is Cause.CROSS_TALK
+    assert record.why == "the agent heard the customer of call 9 (4.0 s, by tones)"

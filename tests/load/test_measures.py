@@ -156,3 +156,17 @@ def test_a_hundred_thousand_calls():
     figures = measure(table)
     assert (figures.calls, figures.session_establishment_ratio.value) == (100_000, 99.0)
     assert process_time() - began < 3.0
+
+
+def test_verified_calls_are_counted_by_what_told_who_was_heard():
+    by_tones = an_ear(own=0, tones=1400)
+    calls = [
+        a_call(1),
+        a_call(2, customer_hears=by_tones, agent_hears=by_tones),
+        # One ear is enough: what the other had was not all by stamps then.
+        a_call(3, customer_hears=by_tones),
+        a_call(4, customer_hears=by_tones, cause=Cause.DROPPED),
+        a_refused_call(5, 503),
+    ]
+    figures = measured(*calls)
+    assert (figures.by_stamps, figures.by_tones) == (1, 2)
