@@ -190,3 +190,22 @@ def test_a_stream_without_tones_speaks_and_does_not_listen():
         plain = Hands(engine, streams.settings(Codec.PCMU))
         hear(plain, Codec.PCMU, encode(Codec.PCMU, spoken(Codec.PCMA)))
         assert plain.stream.report().tones == ()
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    codec=st.sampled_from(CODECS),
+    packets=st.lists(st.tuples(st.binary(max_size=1400), st.integers(-(2**31), 2**31)), max_size=60),
+    voice=st.booleans(),
+)
+def test_nothing_that_comes_upsets_an_ear(codec: Codec, packets: list[tuple[bytes, int]], voice: bool):
+    sound = list(encode(codec, shifted(spoken(Codec.PCMU, frames=90)))) if voice else []
+    with streams.engine() as engine:
+        ear = Hands(engine, streams.settings(codec, Party.CUSTOMER, call=CALL, tones=True))
+        hear(ear, codec, sound)
+        for number, (payload, jump) in enumerate(packets):
+            packet = streams.Rtp(1000 + number, jump, payload, streams.PAYLOAD_TYPES[codec])
+            ear.feed(packet.octets(), number * streams.ROUND_NS + 1)
+        report = ear.stream.report()
+    assert named(report) == ({(CALL, Party.AGENT)} if voice else set())
+    assert all(tone.frames <= tone.listened for tone in report.tones)
