@@ -155,7 +155,7 @@ def false_alarms(ends: Ends, hours: float) -> None:
         seconds += len(sound) / RATE_HZ
     spent = time.process_time() - began
     print(
-        f"{found} false alarms in {seconds / 3600:.1f} h of voices and noise, {spent / seconds * 1000:.2f} ms of CPU per s"
+        f"{found} false alarms in {seconds / 3600:.1f} h of voices and noise, {spent / seconds * 1000:.2f} ms of CPU a second"
     )
 
 

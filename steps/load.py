@@ -36,7 +36,7 @@ def session_completion_ratio(scene: Scene, percent: float) -> None:
 
 @then(sentence("at least {percent:g} % of the calls reach the right agent and are heard both ways"))
 def verified_calls(scene: Scene, percent: float) -> None:
-    """By the stamps in the media of each call."""
+    """By stamps or tones in the media of each call."""
     require_load(scene, "verified_calls", percent)
 
 
@@ -60,7 +60,7 @@ def estimated_mos(scene: Scene, mos: float) -> None:
 
 @then("nobody hears a party of another call")
 def no_cross_talk(scene: Scene) -> None:
-    """In none of the load's calls, by the stamps in their media."""
+    """In none of the load's calls, by stamps or tones in their media."""
     require_load(scene, "cross_talk_calls", 0)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from harness.load.quality import mouth_to_ear_ms
 from harness.load.records import EarFigures, Party
 from scenarios.load.facts import Foreign
+from simulators.light_phones.call_media import NO_CALL
 from simulators.light_phones.media.facts import StampCount, StreamReport, ToneCount
 
 _Told = StampCount | ToneCount
@@ -33,12 +34,13 @@ def heard_at(
     jitter_buffer_ms: float,
 ) -> HeardAtEar:
     """What ``ear`` of a call received. ``over_at`` tells when another call ended, None: it has not, as far as we
-    know. Its own voice that comes back to it counts as unstamped sound."""
+    know. Its own voice that comes back to it counts as unstamped sound. A phone that does not know its call yet says
+    so (``NO_CALL``): whether it is the right one shows once it knows."""
     other = Party.AGENT if ear is Party.CUSTOMER else Party.CUSTOMER
     own = next((stamp for stamp in report.stamps if stamp.call == call and stamp.party is other), None)
     by_tones = next((tone for tone in report.tones if tone.call == call and tone.party is other), None)
     everybody: tuple[_Told, ...] = (*report.stamps, *report.tones)
-    strangers = [told for told in everybody if told.call != call]
+    strangers = [told for told in everybody if told.call not in (call, NO_CALL)]
     first_at = min((told.first_at for told in (own, by_tones) if told), default=None)
     echo = sum(stamp.packets for stamp in report.stamps if stamp.call == call and stamp.party is ear)
     delay_ms = own.delay_mean_ms if own else None

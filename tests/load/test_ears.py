@@ -6,6 +6,7 @@ import pytest
 
 from harness.load.records import Party
 from scenarios.load.ears import heard_at
+from simulators.light_phones.call_media import NO_CALL
 from simulators.light_phones.media.facts import StampCount, StreamReport, ToneCount
 
 NOTHING = {field.name: 0 for field in fields(StreamReport) if field.name not in ("stamps", "tones", "digits", "far")}
@@ -101,3 +102,8 @@ def test_tones_of_another_call_are_foreign():
     assert (ear.figures.foreign, ear.figures.tones) == (60, 0)
     (foreign,) = ear.foreign
     assert (foreign.call, foreign.party, foreign.packets, foreign.by_tones) == (9, Party.CUSTOMER, 60, True)
+
+
+def test_a_phone_that_does_not_know_its_call_yet_is_nobody_else_s():
+    ear = heard(stamp(NO_CALL, Party.AGENT, 8), stamp(7, Party.AGENT, 100), tones=(tone(NO_CALL, Party.AGENT, 60),))
+    assert (ear.figures.own, ear.figures.foreign, ear.foreign) == (100, 0, ())
