@@ -29,7 +29,7 @@ static const float PUREST = 0.15f;
 static const float BESIDE = 0.06f;
 /* The tones of one who is expected are no fainter than this beside the strongest of their group. */
 static const float AMONG = 0.06f;
-/* A symbol whose middle is missing is none. */
+/* Weight of a window's first and last block, where the neighbouring symbols may reach in. */
 static const float EDGE = 0.6f;
 static const float SILENT = 400.0f; /* mean square; -64 dBov */
 
