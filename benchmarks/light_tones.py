@@ -154,9 +154,8 @@ def false_alarms(ends: Ends, hours: float) -> None:
         found += len(ends.hears(7, sound))
         seconds += len(sound) / RATE_HZ
     spent = time.process_time() - began
-    print(
-        f"{found} false alarms in {seconds / 3600:.1f} h of voices and noise, {spent / seconds * 1000:.2f} ms of CPU a second"
-    )
+    cost_ms = spent / seconds * 1000
+    print(f"{found} false alarms in {seconds / 3600:.1f} h of voices and noise, {cost_ms:.2f} ms of CPU per s")
 
 
 def main() -> None:
