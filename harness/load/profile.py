@@ -126,7 +126,7 @@ class QualitySection(Section):
 
     pesq_sample: Annotated[int, Field(ge=0, le=200)] = 0
     """Calls at whose ears 8 s are kept and scored by PESQ (ITU-T P.862) when the last call has ended: that many of
-    those that last 8.5 s or more, spread over the run. Needs the extra `pesq`."""
+    those that last 9.5 s or more, spread over the run. Needs the extra `pesq`."""
 
 
 class LimitsSection(Section):

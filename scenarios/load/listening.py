@@ -20,6 +20,8 @@ from simulators.light_phones.sdp import Codec
 
 KEPT_S = 8.0
 """How much of a call is compared (ITU-T P.862.3: 8 to 12 s)."""
+UNDER_WAY_S = 1.0
+"""When tones that were sent have come, and what comes is speech."""
 SPARE_S = 0.5
 """A call must be planned to last so much longer: the time runs from when both hear each other."""
 
@@ -36,7 +38,7 @@ class Sampling:
 
     def takes(self, at_s: float, holding_s: float) -> bool:
         """Whether the call is one of them that is due ``at_s`` after the offer's beginning. Each is asked for once."""
-        if not self._moments or at_s < self._moments[0] or holding_s < KEPT_S + SPARE_S:
+        if not self._moments or at_s < self._moments[0] or holding_s < UNDER_WAY_S + KEPT_S + SPARE_S:
             return False
         self._moments.pop(0)
         return True

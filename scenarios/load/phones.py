@@ -118,11 +118,18 @@ class LightPhones:
         report = leg.call.media.report
         return report if isinstance(report, StreamReport) else None
 
+    def speak(self, leg: Leg) -> None:
+        """A party that has said by tones who it is speaks from now on."""
+        stream = leg.call.stream
+        if isinstance(stream, Stream):
+            with contextlib.suppress(HarnessMisuse):  # it has just ended
+                stream.speak()
+
     def keep(self, leg: Leg, seconds: float) -> None:
         """Keep what comes to a leg's ear from now on, for its last report."""
         stream = leg.call.stream
         if isinstance(stream, Stream):
-            with contextlib.suppress(HarnessMisuse):  # it has just ended
+            with contextlib.suppress(HarnessMisuse):  # as above
                 stream.keep(round(seconds * FRAMES_PER_S))
 
     async def first_packet(self, leg: Leg, within_s: float) -> bool:

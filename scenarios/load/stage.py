@@ -27,7 +27,7 @@ from scenarios.load.health import HealthWatch
 from scenarios.load.judge import Limits, judge
 from scenarios.load.lease import Destination, Lease, lease
 from scenarios.load.leg import Leg
-from scenarios.load.listening import KEPT_S, KeptEar, Sampling, listened
+from scenarios.load.listening import KEPT_S, UNDER_WAY_S, KeptEar, Sampling, listened
 from scenarios.load.live import LiveCall
 from scenarios.load.pacer import Pacer
 from scenarios.load.phones import LightPhones
@@ -238,7 +238,7 @@ class LoadStage:
         sampling = self._samplings.get(offer.number)
         if sampling is not None and sampling.takes(due_at - offer.begins_at, plan.holding_s):
             live.sampled = True
-            live.hear_each_other.add_done_callback(lambda _: self._keep(live))
+            live.hear_each_other.add_done_callback(lambda _: self._let_speak(live))
         live.started_at = monotonic()
         self.health.began(live.started_at - due_at)
         self._spawn(self._play(live))
@@ -326,6 +326,13 @@ class LoadStage:
             mos=lambda figures: self._phones.mos(leg, figures),
             jitter_buffer_ms=self._profile.media.jitter_buffer_ms,
         )
+
+    def _let_speak(self, live: LiveCall) -> None:
+        """Who is told by now, by stamps or by tones; PESQ is for speech."""
+        for _, leg in live.legs():
+            if leg is not None:
+                self._phones.speak(leg)
+        self._loop.call_later(UNDER_WAY_S, self._keep, live)
 
     def _keep(self, live: LiveCall) -> None:
         for _, leg in live.legs():

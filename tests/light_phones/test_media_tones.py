@@ -38,6 +38,17 @@ def heard(codec: Codec, sound: Samples, lost: float = 0.0, seed: int = 1) -> Str
         return ear.stream.report()
 
 
+def test_who_has_said_who_it_is_goes_over_to_speech():
+    with streams.engine() as engine:
+        mouth = Hands(engine, streams.settings(Codec.PCMU, Party.AGENT, call=CALL, tones=True))
+        tones = decode(Codec.PCMU, say(mouth, FRAMES))
+        mouth.stream.speak()
+        speech = decode(Codec.PCMU, say(mouth, FRAMES))
+        named_first, named_then = (named(heard(Codec.PCMA, shifted(sound))) for sound in (tones, speech))
+    assert named_first == {(CALL, Party.AGENT)}
+    assert named_then == set()
+
+
 def shifted(sound: Samples) -> Samples:
     """As from a PBX whose packets begin within ours: from G.711 to the same, stamps would live on otherwise."""
     return np.concatenate([np.zeros(FRAME // 3), sound])

@@ -85,7 +85,7 @@ def test_what_is_injected_is_what_is_told(tmp_path):
     far_ms = 120
     with load_rig.pbx(tmp_path, "refuses-some-calls") as system:
         load = load_rig.profile(
-            10, 8.5, media=injected, signalling={"delay_ms": far_ms}, quality={"pesq_sample": SAMPLED}
+            10, 9.5, media=injected, signalling={"delay_ms": far_ms}, quality={"pesq_sample": SAMPLED}
         )
         ran = load_rig.run(system, load, tmp_path, seconds=4, workers=1)
     found, told = measure(Table.of(CallRecord, ran.records)), load_rig.told(ran)

@@ -149,6 +149,8 @@ uint16_t lm_port(lm_stream *stream);
 uint32_t lm_ssrc(lm_stream *stream);
 int lm_start(lm_stream *stream, const lm_settings *settings);
 void lm_pause(lm_stream *stream, int paused);
+/* From now on it speaks, where it has said call and party by tones. It still hears tones. */
+void lm_speak(lm_stream *stream);
 /* Returns -EAGAIN when too many digits wait already, -EINVAL for what is no key. */
 int lm_send_digits(lm_stream *stream, const char *keys, uint32_t tone_ms, uint32_t gap_ms);
 void lm_report_stream(lm_stream *stream, lm_report *report);

@@ -231,6 +231,11 @@ class Stream:
         with self._guard:
             self._lib.lm_pause(self._open(), 0)
 
+    def speak(self) -> None:
+        """Speak from now on, where it has said by tones who it is."""
+        with self._guard:
+            self._lib.lm_speak(self._open())
+
     def keep(self, packets: int) -> None:
         """Keep the payloads of the next packets that come in time, for the last report. Once in a stream's life."""
         with self._guard:

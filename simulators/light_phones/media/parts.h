@@ -174,6 +174,7 @@ struct lm_stream {
     int64_t round; /* of the last packet, or of the last start */
     uint32_t timestamp; /* at that round */
     int paused, mark;
+    int speaks; /* whatever its settings say of tones */
     uint32_t last_octets;
     uint64_t sent, sent_octets, send_failed, skipped;
 

@@ -133,6 +133,13 @@ void lm_pause(lm_stream *stream, int paused)
     pthread_mutex_unlock(&stream->lock);
 }
 
+void lm_speak(lm_stream *stream)
+{
+    pthread_mutex_lock(&stream->lock);
+    stream->speaks = 1;
+    pthread_mutex_unlock(&stream->lock);
+}
+
 int lm_send_digits(lm_stream *stream, const char *keys, uint32_t tone_ms, uint32_t gap_ms)
 {
     static const char KNOWN[] = "0123456789*#ABCD";
@@ -222,7 +229,7 @@ static int write_audio(lm_stream *stream, int64_t round, int64_t now_ns, uint8_t
     stream->mark = 0;
     int voice = stream->settings.party & 1;
     uint32_t frame = (uint32_t)((uint64_t)(round + stream->ssrc % sound->frames) % sound->frames);
-    if (stream->settings.tones) {
+    if (stream->settings.tones && !stream->speaks) {
         uint64_t within = (uint64_t)(round + stream->ssrc % WORD_FRAMES) % WORD_FRAMES;
         voice = BY_TONES;
         frame = (uint32_t)(stream->word[within / SYMBOL_FRAMES] * SYMBOL_FRAMES + within % SYMBOL_FRAMES);
