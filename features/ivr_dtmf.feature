@@ -31,7 +31,7 @@ Feature: IVR front door: DTMF details
       | ends  | keys |
       | never | 1123 |
 
-    @req.RFC4733-2.5.1.4 @req.RFC4733-2.5.2.5
+    @req.RFC4733-2.5.1.4 @req.RFC4733-2.5.1.2
     Examples: the end comes, again and again
       | ends        | keys |
       | once        | 1122 |
@@ -61,7 +61,7 @@ Feature: IVR front door: DTMF details
     Then the PBX has understood 744
 
   @claims.digits_read_back @long
-  @req.T44 @req.RFC4733-2.5.1.1 @req.RFC4733-2.5.1.4 @req.RFC4733-2.5.2.5
+  @req.T44 @req.RFC4733-2.5.1.1 @req.RFC4733-2.5.1.4 @req.RFC4733-2.5.1.2
   Scenario: Keys that are pressed fast all count, and none twice
     Given the support line is open with 1 agent ready
     And a customer
