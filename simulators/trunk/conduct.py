@@ -5,7 +5,6 @@ CLOCK_MONOTONIC in s."""
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,9 +14,9 @@ from harness.trace import decode_octets
 from simulators.trunk.dialog_rules import DialogRules
 from simulators.trunk.keying import dtls_fault, ice_fault
 from simulators.trunk.protocol import BrokenRule
+from simulators.trunk.remembered import Remembered, ends_call
 from simulators.trunk.sdp import encodings, sections
 
-REMEMBERED = 4096
 AFTER_REFUSAL_S = 1.0
 """A BYE so soon after a refused re-INVITE is because of it."""
 
@@ -42,7 +41,7 @@ class Conduct:
     def __init__(self, broke: Callable[[str, BrokenRule, str], None], *, pbx_begins_dtls: bool = False) -> None:
         self._broke = broke
         self._pbx_begins_dtls = pbx_begins_dtls
-        self._calls: OrderedDict[str, _Call] = OrderedDict()
+        self._calls: Remembered[_Call] = Remembered()
         self._dialogs = DialogRules(broke)
 
     def sent(self, message: SipMessage, at: float) -> None:
@@ -53,8 +52,8 @@ class Conduct:
             call = self._call(call_id)
             call.offer = _sdp_of(message)
             call.proven = bool(message.get("Authorization") or message.get("Proxy-Authorization"))
-        elif _ends_call(message):
-            self._calls.pop(call_id, None)
+        elif ends_call(message):
+            self._calls.forget(call_id)
         elif message.code >= 400 and method not in ("BYE", "CANCEL"):
             # Only a call that the trunk began has an offer of its own: what is refused is a request inside it.
             call = self._calls.get(call_id) or _Call()
@@ -72,8 +71,8 @@ class Conduct:
             self._judge(message.get("Call-ID"), call.offer, _sdp_of(message))
         elif message.method == "INVITE" and message.code in CHALLENGES and call.proven and not _is_stale(message):
             self._broke(message.get("Call-ID"), BrokenRule.CREDENTIALS, f"{message.code} again")
-        elif _ends_call(message):
-            del self._calls[message.get("Call-ID")]
+        elif ends_call(message):
+            self._calls.forget(message.get("Call-ID"))
         elif message.is_request and message.method == "BYE" and at - call.refused_at <= AFTER_REFUSAL_S:
             again = call.refused == "INVITE"
             what = "re-INVITE" if again else call.refused
@@ -91,15 +90,7 @@ class Conduct:
                 self._broke(call_id, rule, why)
 
     def _call(self, call_id: str) -> _Call:
-        call = self._calls.setdefault(call_id, _Call())
-        if len(self._calls) > REMEMBERED:
-            self._calls.popitem(last=False)
-        return call
-
-
-def _ends_call(message: SipMessage) -> bool:
-    """Whether a call is over with it: nothing that follows can break a rule."""
-    return not message.is_request and message.method == "BYE" and 200 <= message.code < 300
+        return self._calls.get(call_id) or self._calls.keep(call_id, _Call())
 
 
 def _is_stale(challenge: SipMessage) -> bool:

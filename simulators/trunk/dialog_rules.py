@@ -8,15 +8,13 @@ whole transaction, since what a PBX sends comes again until it is answered (sect
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from harness.sip.message import SipMessage, parameter
 from simulators.trunk.protocol import BrokenRule
+from simulators.trunk.remembered import Remembered, ends_call
 
-REMEMBERED = 4096
-"""Calls; of one that is older nothing is judged any more."""
 LEAST_INTERVAL_S = 90
 """RFC 4028 sections 4 and 5."""
 
@@ -55,7 +53,7 @@ class DialogRules:
 
     def __init__(self, broke: Callable[[str, BrokenRule, str], None]) -> None:
         self._broke = broke
-        self._calls: OrderedDict[str, _Call] = OrderedDict()
+        self._calls: Remembered[_Call] = Remembered()
 
     def sent(self, message: SipMessage) -> None:
         """A message goes to the PBX."""
@@ -66,12 +64,16 @@ class DialogRules:
             call = self._calls.get(message.get("Call-ID"))
             if call is not None:
                 call.refused[_asked(message)] = message
+        elif ends_call(message):
+            self._calls.is_over(message.get("Call-ID"))
 
     def received(self, message: SipMessage) -> None:
         """A message came from the PBX."""
         self._judge_interval(message)
         if not message.is_request:
             self._judge_tag(message)
+            if ends_call(message):
+                self._calls.is_over(message.get("Call-ID"))
         elif message.method == "ACK":
             self._judge_ack(message)
         elif message.method not in _NOT_COUNTED:
@@ -152,10 +154,7 @@ class DialogRules:
         self._broke(message.get("Call-ID"), rule, why)
 
     def _call(self, call_id: str) -> _Call:
-        call = self._calls.setdefault(call_id, _Call())
-        if len(self._calls) > REMEMBERED:
-            self._calls.popitem(last=False)
-        return call
+        return self._calls.get(call_id) or self._calls.keep(call_id, _Call())
 
 
 def _asked(message: SipMessage) -> Asked:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -17,8 +16,7 @@ from harness.sip.message import SipMessage, parameter
 from simulators.trunk.header_rules import fill
 from simulators.trunk.profile import ProxiesTable
 from simulators.trunk.protocol import BrokenRule
-
-REMEMBERED = 4096
+from simulators.trunk.remembered import Remembered, ends_call
 
 _ROUTE = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|[^,"<]|<[^>]*>)+""")
 
@@ -56,7 +54,7 @@ class Proxies:
     def __init__(self, table: ProxiesTable, broke: Callable[[str, BrokenRule, str], None]) -> None:
         self._table = table
         self._broke = broke
-        self._dialogs: OrderedDict[str, _Dialog] = OrderedDict()
+        self._dialogs: Remembered[_Dialog] = Remembered()
 
     def use(self, table: ProxiesTable) -> None:
         """Go on by another table, for calls that come from now on."""
@@ -74,6 +72,8 @@ class Proxies:
             pair = [("Record-Route", f"<{uri}>") for uri in reversed(dialog.routes)]
             at = _index_after(message, "Via")
             message.headers[at:at] = pair
+        elif ends_call(message):
+            self._dialogs.is_over(message.get("Call-ID"))
         return True
 
     def _send_request(self, message: SipMessage, values: Mapping[str, str]) -> bool:
@@ -106,9 +106,8 @@ class Proxies:
     def _dialog(self, call_id: str, values: Mapping[str, str]) -> _Dialog:
         dialog = self._dialogs.get(call_id)
         if dialog is None:
-            dialog = self._dialogs[call_id] = _Dialog(tuple(fill(uri, values) for uri in self._table.record_route))
-            if len(self._dialogs) > REMEMBERED:
-                self._dialogs.popitem(last=False)
+            routes = tuple(fill(uri, values) for uri in self._table.record_route)
+            dialog = self._dialogs.keep(call_id, _Dialog(routes))
         return dialog
 
     # From the PBX.
@@ -123,6 +122,8 @@ class Proxies:
         self._take_vias(message, dialog)
         if message.method == "INVITE" and message.code < 300:
             self._take_recorded(message, dialog)
+        elif ends_call(message):
+            self._dialogs.is_over(message.get("Call-ID"))
         return THROUGH
 
     def _receive_request(self, message: SipMessage, dialog: _Dialog) -> Passage:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,7 @@ from simulators.trunk.policy import Platform
 from simulators.trunk.profile import Profile
 from simulators.trunk.protocol import CallFinished, Leg, TrunkConfig
 from simulators.trunk.relay import Relays
+from simulators.trunk.remembered import Remembered
 from simulators.trunk.sdp import SdpPolicy, shape_offer
 from simulators.trunk.transactions import SideTransactions
 from simulators.trunk.wire import Address
@@ -47,8 +47,15 @@ KNOWN_METHODS = frozenset(
     ]
 )
 """Methods of RFC 3261, 6086, 3262, 6665, 3311, 3428, 3515 and 3903."""
-REMEMBERED_CALLS = 4096
-"""Calls whose placeholders are kept for late messages (a repeated BYE, its answer)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Placeholders of a call, and how its customer is."""
+
+    values: Mapping[str, str]
+    deaf: bool
+    answer_late_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +108,7 @@ class Switchboard:
         self._pbx_call_ids: dict[str, str] = {}
         self._config = config
         self._count = 0
-        self._values: OrderedDict[str, dict[str, str]] = OrderedDict()
-        self._deaf: OrderedDict[str, None] = OrderedDict()
-        self._answers_late: OrderedDict[str, float] = OrderedDict()
+        self._known: Remembered[_Known] = Remembered()
         self.domain = profile.uris.from_host or places.pbx_side[0]
         self.no_call = {
             "address": places.pbx_side[0],
@@ -151,6 +156,7 @@ class Switchboard:
     def _finished(self, call: Call, finished: CallFinished) -> None:
         facts = call.facts
         pbx_call_id = self._pbx_call_ids.pop(facts.name, "")
+        self._known.is_over(pbx_call_id)
         self.drop(facts.name)
         self.emit(self._times.of_call(facts.name, facts.direction, pbx_call_id, finished.at))
 
@@ -182,20 +188,19 @@ class Switchboard:
 
     def remember(self, pbx_call_id: str, values: dict[str, str], customer: Customer) -> None:
         """Messages with this Call-ID on the PBX's side belong to a call with these values."""
-        _keep(self._values, pbx_call_id, values)
-        if customer.media_lost:
-            _keep(self._deaf, pbx_call_id, None)
-        if customer.answer_late_s:
-            _keep(self._answers_late, pbx_call_id, customer.answer_late_s)
+        self._known.keep(pbx_call_id, _Known(values, customer.media_lost, customer.answer_late_s))
 
     def values_of(self, call_id: str) -> Mapping[str, str]:
-        return {**self._values.get(call_id, self.no_call), "uuid": secrets.token_hex(16)}
+        known = self._known.get(call_id)
+        return {**(known.values if known else self.no_call), "uuid": secrets.token_hex(16)}
 
     def is_deaf(self, call_id: str) -> bool:
-        return call_id in self._deaf
+        known = self._known.get(call_id)
+        return known is not None and known.deaf
 
     def answer_late_s(self, call_id: str) -> float:
-        return self._answers_late.get(call_id, 0.0)
+        known = self._known.get(call_id)
+        return known.answer_late_s if known else 0.0
 
     # Legs
 
@@ -302,8 +307,3 @@ def _fresh() -> dict[str, str]:
 def uri_of(user: str, place: Address) -> str:
     return f"sip:{user}@{place[0]}:{place[1]}" if user else f"sip:{place[0]}:{place[1]}"
 
-
-def _keep(table: OrderedDict[str, Any], key: str, value: Any) -> None:
-    table[key] = value
-    if len(table) > REMEMBERED_CALLS:
-        table.popitem(last=False)
