@@ -129,7 +129,7 @@ def test_what_is_no_process_of_ours_is_left_out():
         other.communicate()
 
 
-@pytest.mark.parametrize("root", [None, os.getpid()])
+@pytest.mark.parametrize("root", [None, os.getpid()], ids=("beside", "our_own"))
 def test_memory_is_a_processs_own(root):
     watch = ProcessWatch(root=root)
     watch.look()
