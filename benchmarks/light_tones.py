@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.audio_channels import Channel
+from harness.audio.g711 import levels
 from harness.audio.levels import Samples
 from harness.audio.speech import SPEECH
-from harness.audio.wav import read_reference, resample
+from harness.audio.wav import PCM16_SCALE, read_reference, resample
 from harness.load.records import Party
 from simulators.light_phones.media.engine import MediaEngine, Stream
 from simulators.light_phones.ports import StreamSettings
@@ -44,15 +45,7 @@ CHANNELS = (
 BESIDE_DB = (-6.0, 0.0)
 
 
-def a_law() -> Samples:
-    """Samples of the 256 codes (ITU-T G.711), full scale 1."""
-    codes = np.arange(256) ^ 0x55
-    part, low = codes >> 4 & 7, (codes & 15) << 4
-    sizes = np.where(part == 0, low + 8, (low + 0x108) << np.maximum(part - 1, 0))
-    return np.where(codes & 0x80, sizes, -sizes) / 32_768
-
-
-LEVELS = a_law()
+LEVELS = levels(Codec.PCMA) / PCM16_SCALE
 ORDER = np.argsort(LEVELS)
 BETWEEN = (LEVELS[ORDER][1:] + LEVELS[ORDER][:-1]) / 2
 

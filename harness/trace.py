@@ -53,6 +53,11 @@ class SipTraceEntry:
         return self.raw.split("\r\n", 1)[0]
 
 
+def host_of(address: str) -> str:
+    """The ``ip`` of an ``ip:port``."""
+    return address.rpartition(":")[0]
+
+
 def decode_octets(octets: bytes) -> str:
     """Octets of a message as the text that ``SipTraceEntry.raw`` holds."""
     return octets.decode("utf-8", "surrogateescape")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from harness.errors import PbxFault
 from harness.evidence import Fault
 from harness.messages import Event
-from harness.trace import SipTraceEntry
+from harness.trace import SipTraceEntry, host_of
 from scenarios.checks import pstn_calls_of
 from scenarios.scene import Scene
 from simulators.trunk.protocol import BrokenRule, Refused, RuleBroken, TlsFailed
@@ -72,7 +72,7 @@ def _told_by(event: Event, entries: Sequence[SipTraceEntry], scene: Scene) -> Fa
     pbx = scene.testbed.target.pbx.host
     if isinstance(event, RuleBroken):
         call_id = event.pbx_call_id
-        entry = _last(entries, event.at, lambda e: e.source.rpartition(":")[0] == pbx and e.call_id == call_id)
+        entry = _last(entries, event.at, lambda e: host_of(e.source) == pbx and e.call_id == call_id)
         return _fault(event.rule.value, event.why, entry)
     if isinstance(event, Refused) and event.rule:
         entry = _last(entries, event.at, lambda e: e.source == event.source and e.first_line.startswith("INVITE "))

@@ -18,7 +18,7 @@ from harness.messages import Event
 from harness.process import AwaitExpired, Simulator, SimulatorDied
 from harness.target import Purpose
 from harness.target.ivr_paths import Way
-from harness.trace import SipTraceEntry, read_trace
+from harness.trace import SipTraceEntry, host_of, read_trace
 from scenarios.agent import Agent
 from scenarios.business import Business
 from scenarios.customer import Customer
@@ -440,8 +440,8 @@ class Scene:
             entry
             for entry in self.trunk_messages()
             if entry.first_line.startswith("INVITE ")
-            and _host(entry.source) == (ours if to_pbx else pbx)
-            and _host(entry.destination) == (pbx if to_pbx else ours)
+            and host_of(entry.source) == (ours if to_pbx else pbx)
+            and host_of(entry.destination) == (pbx if to_pbx else ours)
         ]
 
     def trunk_messages(self) -> list[SipTraceEntry]:
@@ -532,10 +532,6 @@ def _open_calls(events: list[Event]) -> list[str]:
     ended = {e.call for e in events if isinstance(e, CallEnded)}
     began = dict.fromkeys(e.call for e in events if isinstance(e, CallIncoming | MediaActive | CallProgress))
     return [call for call in began if call not in ended]
-
-
-def _host(address: str) -> str:
-    return address.rpartition(":")[0]
 
 
 def _size(path: Path) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.trace import SipTraceEntry
+from harness.trace import SipTraceEntry, host_of
 
 
 def last_messages(
@@ -27,4 +27,4 @@ def last_messages(
 
 def participant(address: str, names: dict[str, str]) -> str:
     """Name of who is at ``ip:port``; the address itself when nobody known is."""
-    return names.get(address) or names.get(address.rpartition(":")[0]) or address
+    return names.get(address) or names.get(host_of(address)) or address

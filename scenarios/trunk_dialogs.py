@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from harness.errors import NO_STALL, Inconclusive, NotRun
 from harness.sip.message import CHALLENGES, SipMessage, parse, salvage
-from harness.trace import SipTraceEntry
+from harness.trace import SipTraceEntry, host_of
 from scenarios.checks import eventually
 from scenarios.customer import Customer
 from scenarios.deviations import tell_if_declared
@@ -122,7 +122,7 @@ def answers_until_acknowledged(scene: Scene, customer: Customer) -> None:
     pbx = scene.testbed.target.pbx.host
 
     def answers() -> int:
-        return sum(e.call_id == call_id and _host(e.source) == pbx and _is_answer(e) for e in scene.trunk_messages())
+        return sum(e.call_id == call_id and host_of(e.source) == pbx and _is_answer(e) for e in scene.trunk_messages())
 
     count = eventually(answers, lambda found: found > ACKS_LOST, AGAIN_S)
     if count <= ACKS_LOST:
@@ -158,8 +158,8 @@ def refuses_second_way(scene: Scene) -> None:
         sent = [parse(e.octets) for e in scene.trunk_invites(to_pbx=True)]
         first = {(m.get("Call-ID"), m.get("CSeq")): m.branch for m in reversed(sent)}
         later = {m.branch for m in sent if first[m.get("Call-ID"), m.get("CSeq")] != m.branch}
-        from_pbx = [e for e in scene.trunk_messages() if _host(e.source) == pbx and e.first_line.startswith("SIP/2.0 ")]
-        return [m for m in map(_salvaged, from_pbx) if m.branch in later and m.code >= FINAL]
+        from_pbx = [salvage(e.octets) for e in scene.trunk_messages() if host_of(e.source) == pbx]
+        return [m for m in from_pbx if not m.is_request and m.branch in later and m.code >= FINAL]
 
     got = eventually(answers, bool, scene.testbed.target.deadlines.answer_s)
     if got and got[0].code in CHALLENGES:
@@ -172,10 +172,6 @@ def refuses_second_way(scene: Scene) -> None:
     raise scene.fault(f"{why}: where a proxy forks, the PBX takes one call for two (RFC 3261 section 8.2.2.2)")
 
 
-def _salvaged(entry: SipTraceEntry) -> SipMessage:
-    return salvage(entry.octets)
-
-
 Answered = tuple[str, str, str]
 """Call-ID, CSeq number, status code."""
 
@@ -183,7 +179,7 @@ Answered = tuple[str, str, str]
 def unacknowledged(entries: Sequence[SipTraceEntry], pbx: str) -> list[str]:
     """Final responses to INVITEs of the PBX at ``pbx`` that got fewer ACKs than they were sent, a line each."""
     acks = Counter(
-        (e.call_id, _number(e)) for e in entries if e.first_line.startswith("ACK ") and _host(e.source) == pbx
+        (e.call_id, _number(e)) for e in entries if e.first_line.startswith("ACK ") and host_of(e.source) == pbx
     )
     return [
         f"the PBX got {code} to its INVITE {_times(count)} and sent {acks[call_id, number] or 'no'} ACK"
@@ -196,12 +192,12 @@ def _finals(entries: Iterable[SipTraceEntry], pbx: str) -> Counter[Answered]:
     return Counter(
         (e.call_id, _number(e), e.first_line.split()[1])
         for e in entries
-        if _host(e.destination) == pbx and e.first_line.startswith("SIP/2.0 ") and _is_final(e)
+        if host_of(e.destination) == pbx and e.first_line.startswith("SIP/2.0 ") and _is_final(e)
     )
 
 
 def _between(entries: Iterable[SipTraceEntry], pbx: str) -> list[SipTraceEntry]:
-    return [e for e in entries if pbx in (_host(e.source), _host(e.destination))]
+    return [e for e in entries if pbx in (host_of(e.source), host_of(e.destination))]
 
 
 def _is_final(entry: SipTraceEntry) -> bool:
@@ -241,7 +237,7 @@ def cancel_crossed_the_answer(scene: Scene, customer: Customer) -> None:
         return [e for e in _between(scene.trunk_messages(), pbx) if e.call_id == call_id]
 
     def codes(entries: Iterable[SipTraceEntry], method: str) -> list[str]:
-        return [e.first_line.split()[1] for e in entries if _host(e.source) == pbx and _answers(e, method)]
+        return [e.first_line.split()[1] for e in entries if host_of(e.source) == pbx and _answers(e, method)]
 
     def over(entries: list[SipTraceEntry]) -> bool:
         return bool(codes(entries, "CANCEL")) and bool(codes(entries, "BYE"))
@@ -265,7 +261,7 @@ def _answered_at(scene: Scene, customer: Customer) -> float | None:
     pbx, number = scene.testbed.target.pbx.host, customer.identity.number.lstrip("+")
 
     def answers() -> list[float]:
-        found = [e for e in scene.trunk_messages() if _host(e.source) == pbx and _is_answer(e)]
+        found = [e for e in scene.trunk_messages() if host_of(e.source) == pbx and _is_answer(e)]
         return [e.at for e in found if number in salvage(e.octets).get("From")]
 
     found = eventually(answers, bool, scene.testbed.target.deadlines.answer_s)
@@ -319,7 +315,3 @@ def _require_stream(scene: Scene) -> None:
     transport = scene.testbed.target.pbx.transport
     if transport == "udp":
         raise NotRun("the trunk speaks UDP with this PBX, which has no segments")
-
-
-def _host(address: str) -> str:
-    return address.rpartition(":")[0]

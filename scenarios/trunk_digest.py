@@ -6,6 +6,7 @@ from __future__ import annotations
 from harness.errors import NO_STALL, Inconclusive, NotRun
 from harness.sip.digest import DigestAlgorithm, parse_parameters
 from harness.sip.message import SipMessage, parse
+from harness.trace import host_of
 from scenarios.agent import Agent
 from scenarios.business_calls import RING_S
 from scenarios.checks import eventually
@@ -102,7 +103,7 @@ def _offered(scene: Scene) -> list[str]:
     """Algorithms of the trunk's first challenge, in its order."""
     ours = scene.testbed.trunk_address
     for entry in scene.trunk_messages():
-        if entry.source.rpartition(":")[0] == ours and entry.first_line.startswith("SIP/2.0 407"):
+        if host_of(entry.source) == ours and entry.first_line.startswith("SIP/2.0 407"):
             values = parse(entry.octets).values("Proxy-Authenticate")
             return [parse_parameters(value).get("algorithm", "MD5").upper() for value in values]
     return []

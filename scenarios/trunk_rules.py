@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.errors import NO_STALL, Inconclusive, NotRun, PbxFault
 from harness.sip.digest import parse_parameters
 from harness.sip.message import CHALLENGES, SipMessage, parse
-from harness.trace import SipTraceEntry, decode_octets, read_trace
+from harness.trace import SipTraceEntry, decode_octets, host_of, read_trace
 from scenarios.business_calls import RING_S
 from scenarios.checks import eventually
 from scenarios.customer import Customer
@@ -107,7 +107,7 @@ def came_over_tls(scene: Scene, method: str) -> None:
 
 def _requests_of_the_pbx(scene: Scene, method: str) -> list[SipTraceEntry]:
     pbx = scene.testbed.target.pbx.host
-    return [m for m in scene.trunk_messages() if m.first_line.startswith(f"{method} ") and _host(m.source) == pbx]
+    return [m for m in scene.trunk_messages() if m.first_line.startswith(f"{method} ") and host_of(m.source) == pbx]
 
 
 def _opened_by_pbx(scene: Scene, message: SipTraceEntry) -> bool:
@@ -118,7 +118,7 @@ def _opened_by_pbx(scene: Scene, message: SipTraceEntry) -> bool:
 def messages_of_the_pbx(scene: Scene) -> list[SipMessage]:
     """What the PBX sent to the trunk in this scenario."""
     pbx, trunk = scene.testbed.target.pbx.host, scene.testbed.trunk_address
-    entries = [m for m in scene.trunk_messages() if _host(m.source) == pbx and _host(m.destination) == trunk]
+    entries = [m for m in scene.trunk_messages() if host_of(m.source) == pbx and host_of(m.destination) == trunk]
     return [parse(entry.octets) for entry in entries]
 
 
@@ -154,7 +154,7 @@ def authenticated_as_offered(scene: Scene, customer: Customer) -> None:
 def _challenged(scene: Scene) -> bool:
     """Whether the trunk answered an INVITE of the PBX by 407."""
     ours = scene.testbed.trunk_address
-    return any(_host(m.source) == ours and m.first_line.startswith("SIP/2.0 407") for m in scene.trunk_messages())
+    return any(host_of(m.source) == ours and m.first_line.startswith("SIP/2.0 407") for m in scene.trunk_messages())
 
 
 def takes_credentials(scene: Scene) -> None:
@@ -180,7 +180,7 @@ def never_registers(scene: Scene) -> None:
     """The PBX has sent this trunk no REGISTER since it is there. Raises PbxFault."""
     pbx = scene.testbed.target.pbx.host
     for entry in read_trace(scene.testbed.trunk_trace):
-        if entry.first_line.startswith("REGISTER ") and _host(entry.source) == pbx:
+        if entry.first_line.startswith("REGISTER ") and host_of(entry.source) == pbx:
             raise scene.fault(
                 f"the PBX registers at the trunk ({entry.first_line}): the trunk knows no registrations and "
                 "refuses them with 403",
@@ -220,7 +220,7 @@ def answered_with_more(scene: Scene) -> None:
     if not (media.answer_session_lines or media.answer_audio_lines):
         raise NotRun(f"the trunk's profile {scene.testbed.profile.name!r} adds nothing to its answers")
     ours = scene.testbed.trunk_address
-    sent = [parse(m.octets) for m in scene.trunk_messages() if _host(m.source) == ours]
+    sent = [parse(m.octets) for m in scene.trunk_messages() if host_of(m.source) == ours]
     answers = [m for m in sent if m.code == 200 and m.method == "INVITE" and m.body]
     offers = [m for m in messages_of_the_pbx(scene) if m.is_request and m.method == "INVITE" and m.body]
     if not (answers and offers):
@@ -245,10 +245,6 @@ def rung_once(scene: Scene) -> None:
             "the same call (RFC 3261 section 17.2.3)",
             stall_s=NO_STALL,
         )
-
-
-def _host(address: str) -> str:
-    return address.rpartition(":")[0]
 
 
 def keeps_the_trunks_rules(scene: Scene) -> None:

@@ -8,8 +8,10 @@ from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import TypeVar
+
+import psutil
 
 from benchmarks.versus import course, machine, sipp
 from benchmarks.versus.answerers import Answerer, EchoingAsterisk, SippUas
@@ -196,6 +198,4 @@ def _own_version() -> str:
 
 def _others() -> float:
     """How many cores other programs have just now."""
-    busy, began = machine.busy_s(), monotonic()
-    sleep(OTHERS_S)
-    return (machine.busy_s() - busy) / (monotonic() - began)
+    return psutil.cpu_percent(OTHERS_S) / 100 * psutil.cpu_count()

@@ -20,10 +20,11 @@ from benchmarks.versus.protocol import (
     Talk,
     Talked,
 )
-from harness.child import Channel, ParentGone
+from harness.child import Channel
+from harness.child_loop import takes_requests
 from harness.errors import HarnessMisuse
 from harness.load.records import Party
-from harness.messages import Request, Stop
+from harness.messages import Request
 from simulators.light_phones.exchange import LightExchange
 from simulators.light_phones.media.engine import MediaEngine
 from simulators.light_phones.media.facts import StreamReport
@@ -46,7 +47,7 @@ class _Generator:
     def __init__(self, channel: Channel, config: GeneratorConfig) -> None:
         self._channel = channel
         self._address = config.address
-        self._over: asyncio.Future[None]
+        self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._talk: _Conversations | None = None
         self._handlers: dict[type, Callable[[Any], Awaitable[Any]]] = {
@@ -56,22 +57,11 @@ class _Generator:
         }
 
     async def serve(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._over = loop.create_future()
-        loop.add_reader(self._channel.fileno(), self._readable)
-        self._channel.ready()
-        await self._over
+        with takes_requests(self._channel, self._over, self._begin):
+            self._channel.ready()
+            await self._over.wait()
 
-    def _readable(self) -> None:
-        try:
-            request = self._channel.receive()
-        except ParentGone:
-            os._exit(0)
-        if request is None:
-            return
-        if isinstance(request.command, Stop):
-            self._over.set_result(None)
-            return
+    def _begin(self, request: Request) -> None:
         task = asyncio.create_task(self._carry_out(request))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

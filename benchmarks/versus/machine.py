@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from pathlib import Path
 
@@ -20,14 +19,6 @@ def processor() -> str:
 
 def kernel() -> str:
     return f"{platform.system()} {platform.release()}"
-
-
-def busy_s() -> float:
-    """How long all cores together were not idle since the machine started, s."""
-    user, nice, system, _idle, _wait, *interrupts = (
-        int(ticks) for ticks in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8]
-    )
-    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
 
 
 def dropped(snmp: str | None = None) -> int:

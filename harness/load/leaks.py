@@ -206,15 +206,14 @@ def _grown(
         return _Finding(Verdict.INCONCLUSIVE, "no calls to measure it on")
     per = judged_s / thousands / MB
     slope = grew.per_s
-    value = Estimate(
-        value=_times(slope.value, per), low=_times(slope.low, per), high=_times(slope.high, per), samples=slope.samples
-    )
+    assert slope.value is not None and slope.low is not None and slope.high is not None
+    rate, low, high = slope.value * per, slope.low * per, slope.high * per
+    value = Estimate(value=rate, low=low, high=high, samples=slope.samples)
     told = said_of_growth(watched.name, grew)
-    assert value.value is not None and value.low is not None and value.high is not None
-    if value.value <= limit:
-        wide = "; the 95 % confidence interval reaches beyond the limit" if value.high > limit else ""
+    if rate <= limit:
+        wide = "; the 95 % confidence interval reaches beyond the limit" if high > limit else ""
         return _Finding(Verdict.PASS, told + wide, value)
-    if value.low <= limit:
+    if low <= limit:
         return _Finding(Verdict.INCONCLUSIVE, f"{told}: a longer run would tell whether that is chance", value)
     if not grew.lasts:
         why = f"{told}, and less and less: a longer run would tell whether it comes to an end"
@@ -237,10 +236,6 @@ def said_of_growth(name: str, grew: Growth) -> str:
 def minutes(seconds: float) -> str:
     """``24 min``."""
     return f"{seconds / 60:.0f} min"
-
-
-def _times(value: float | None, by: float) -> float | None:
-    return None if value is None else value * by
 
 
 def _result(measure: str, words: str, limit: float, unit: str, found: _Finding) -> CriterionResult:

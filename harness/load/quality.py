@@ -40,9 +40,9 @@ def burst_ratio(figures: EarFigures) -> float:
     return max(1.0, mean_length * (1.0 - gone / expected))
 
 
-def mouth_to_ear_ms(delay_ms: float | None, *, jitter_buffer_ms: float) -> float | None:
-    """From mouth to ear: a packet's length, the way of ``delay_ms``, the jitter buffer. None: the way is not known."""
-    return None if delay_ms is None else PACKET_MS + delay_ms + jitter_buffer_ms
+def mouth_to_ear_ms(delay_ms: float, *, jitter_buffer_ms: float) -> float:
+    """From mouth to ear: a packet's length, the way of ``delay_ms``, the jitter buffer."""
+    return PACKET_MS + delay_ms + jitter_buffer_ms
 
 
 def quality(figures: EarFigures, codec: str, *, jitter_buffer_ms: float) -> Quality | None:
@@ -58,6 +58,6 @@ def quality(figures: EarFigures, codec: str, *, jitter_buffer_ms: float) -> Qual
     return estimate(
         codec,
         loss_percent=float(lost),
-        one_way_delay_ms=mouth_to_ear_ms(figures.delay_ms or 0.0, jitter_buffer_ms=jitter_buffer_ms) or 0.0,
+        one_way_delay_ms=mouth_to_ear_ms(figures.delay_ms or 0.0, jitter_buffer_ms=jitter_buffer_ms),
         burst_ratio=burst_ratio(figures),
     )

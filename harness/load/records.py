@@ -29,6 +29,11 @@ class Party(StrEnum):
     CUSTOMER = "customer"
     AGENT = "agent"
 
+    @property
+    def other(self) -> Party:
+        """Whom this party talks with."""
+        return Party.AGENT if self is Party.CUSTOMER else Party.CUSTOMER
+
 
 class Cause(StrEnum):
     """What was wrong with a call, the first thing in this order; ``NONE`` when nothing was."""

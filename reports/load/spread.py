@@ -82,26 +82,25 @@ def _ways(load: LoadEvidence) -> list[Chart]:
             title,
             f"Share of the ears whose {what} was at most so much.",
             "ms",
-            tuple(
-                (label, known(values), colour)
-                for (label, colour), values in zip(
-                    (("Customers' ears", "m0"), ("Agents' ears", "m2")),
-                    np.split(of_ears(calls, figure), 2),
-                    strict=True,
-                )
-            ),
+            _by_ear(of_ears(calls, figure)),
             y_label="% of ears",
         )
         for id, title, figure, what in shown
     ]
 
 
+def _by_ear(values: Numbers) -> tuple[tuple[str, Numbers, str], ...]:
+    """Of figures of all ears, customers' first: label, values and colour of each side's."""
+    at_customers, at_agents = np.split(values, 2)
+    return (("Customers' ears", at_customers, "m0"), ("Agents' ears", at_agents, "m2"))
+
+
 def _mos(load: LoadEvidence) -> Chart:
     """How many ears heard how well."""
-    ears = (("Customers' ears", "customer_hears.mos", "m0"), ("Agents' ears", "agent_hears.mos", "m2"))
     calls = load.calls.where(judged(load.calls))
+    ears = _by_ear(np.concatenate([calls["customer_hears.mos"], calls["agent_hears.mos"]]))
     limits = tuple(Limit(value=c.limit, label=c.words) for c in load.result.criteria if c.measure == "mos_p5")
-    heard = known(np.concatenate([calls[name] for _, name, _ in ears]))
+    heard = known(np.concatenate([values for _, values, _ in ears]))
     # Most of the scale is mostly empty.
     least = min([*(limit.value for limit in limits), float(np.quantile(heard, 0.01)) if len(heard) else 1.0, 3.7])
     edges = [edge for edge in _MOS_EDGES if edge >= least - 0.2]
@@ -120,14 +119,14 @@ def _mos(load: LoadEvidence) -> Chart:
         series=[
             Series(
                 label=label,
-                values=[round(v, 3) for v in histogram(calls[name], edges)]
-                if len(known(calls[name]))
+                values=[round(v, 3) for v in histogram(values, edges)]
+                if len(known(values))
                 else [None] * (len(edges) - 1),
                 colour=colour,
                 unit="%",
                 shape="bars",
             )
-            for label, name, colour in ears
+            for label, values, colour in ears
         ],
     )
 
@@ -135,18 +134,18 @@ def _mos(load: LoadEvidence) -> Chart:
 def _loss(load: LoadEvidence) -> Chart:
     """How much each ear lost."""
     calls = load.calls.where(judged(load.calls))
-    at_customers, at_agents = np.split(over_time.loss(calls), 2)
+    lost = over_time.loss(calls)
     chart = _distribution(
         "loss-spread",
         "RTP lost or late",
         "Share of the ears that lost at most so much, after the jitter buffer.",
         "%",
-        (("Customers' ears", at_customers, "m0"), ("Agents' ears", at_agents, "m2")),
+        _by_ear(lost),
         y_label="% of ears",
         logarithmic=False,
     )
     limits = tuple(Limit(value=c.limit, label=c.words) for c in load.result.criteria if c.measure == "loss_p95")
-    everything = known(np.concatenate([at_customers, at_agents]))
+    everything = known(lost)
     if not len(everything):
         return replace(chart, limits=limits, limits_upright=True)
     shown = 1.5 * max([*(limit.value for limit in limits), float(np.quantile(everything, 0.99)), 0.1])

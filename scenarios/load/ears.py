@@ -36,9 +36,8 @@ def heard_at(
     """What ``ear`` of a call received. ``over_at`` tells when another call ended, None: it has not, as far as we
     know. Its own voice that comes back to it counts as unstamped sound. A phone that does not know its call yet says
     so (``NO_CALL``): whether it is the right one shows once it knows."""
-    other = Party.AGENT if ear is Party.CUSTOMER else Party.CUSTOMER
-    own = next((stamp for stamp in report.stamps if stamp.call == call and stamp.party is other), None)
-    by_tones = next((tone for tone in report.tones if tone.call == call and tone.party is other), None)
+    own = next((stamp for stamp in report.stamps if stamp.call == call and stamp.party is ear.other), None)
+    by_tones = next((tone for tone in report.tones if tone.call == call and tone.party is ear.other), None)
     everybody: tuple[_Told, ...] = (*report.stamps, *report.tones)
     strangers = [told for told in everybody if told.call not in (call, NO_CALL)]
     first_at = min((told.first_at for told in (own, by_tones) if told), default=None)
@@ -53,7 +52,7 @@ def heard_at(
         longest_burst=report.longest_burst,
         jitter_ms=report.jitter_ms,
         delay_ms=delay_ms,
-        mouth_to_ear_ms=mouth_to_ear_ms(delay_ms, jitter_buffer_ms=jitter_buffer_ms),
+        mouth_to_ear_ms=None if delay_ms is None else mouth_to_ear_ms(delay_ms, jitter_buffer_ms=jitter_buffer_ms),
         own=own.packets if own else 0,
         foreign=sum(_packets(told) for told in strangers),
         unstamped=report.unstamped + echo,

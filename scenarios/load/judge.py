@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from harness.audio.levels import FRAME_S
 from harness.load.records import CallRecord, Cause, EarFigures, Flow, Party
 from scenarios.load.facts import CallFacts, Foreign
 
@@ -12,8 +13,6 @@ REUSED_PORT_S = 0.2
 REUSED_PORT_PACKETS = 10
 """What may come to a new stream of the call that had its port before: the PBX sends until it has taken that call's
 BYE, and no longer than that takes. Ten packets are 0.2 s of sound."""
-
-FRAME_S = 0.02
 
 _HEARS_NOTHING = "the {ear} heard nothing of the {other} within {within:g} s of the agent's answer"
 
@@ -174,8 +173,6 @@ def _cross_talk(facts: CallFacts, _limits: Limits) -> str:
 
 
 def _deaf(ear: Party) -> Callable[[CallFacts, Limits], str]:
-    other = Party.AGENT if ear is Party.CUSTOMER else Party.CUSTOMER
-
     def look(facts: CallFacts, limits: Limits) -> str:
         began, ended = facts.talk_began_at, facts.talk_ended_at
         if began is None or _untold(facts, ear):
@@ -188,7 +185,7 @@ def _deaf(ear: Party) -> Callable[[CallFacts, Limits], str]:
             # Nobody can say what would have been heard: that the call was over so soon is what was wrong.
             return ""
         within = limits.hears_within_s
-        told = _HEARS_NOTHING.format(ear=ear, other=other, within=within)
+        told = _HEARS_NOTHING.format(ear=ear, other=ear.other, within=within)
         return told if first is None else f"{told}, but after {first:.1f} s"
 
     return look

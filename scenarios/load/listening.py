@@ -14,8 +14,8 @@ from harness.audio.wav import resample
 from harness.errors import TrunkproofError
 from harness.load.listening import ListenedEar, Scale
 from harness.load.records import Party
-from simulators.light_phones.media.kept import FRAMES_PER_S, LAW_HZ, OPUS_HZ, PlayedSound, played, sent
-from simulators.light_phones.media.voices import spoken
+from simulators.light_phones.media.kept import LAW_HZ, OPUS_HZ, PlayedSound, played, sent
+from simulators.light_phones.media.voices import FRAMES_PER_S, spoken
 from simulators.light_phones.sdp import Codec
 
 KEPT_S = 8.0
@@ -34,7 +34,6 @@ class Sampling:
 
     def __init__(self, calls: int, seconds: float) -> None:
         self._moments = [(number + 0.5) * seconds / calls for number in range(calls)] if seconds else []
-        self.asked = len(self._moments)
 
     def takes(self, at_s: float, holding_s: float) -> bool:
         """Whether the call is one of them that is due ``at_s`` after the offer's beginning. Each is asked for once."""
@@ -64,7 +63,7 @@ def listened(ear: KeptEar) -> ListenedEar:
     """Compare what came with what was said. Takes some tenths of a second of a core; what cannot be compared says
     why."""
     scale = scale_of(ear.codecs)
-    other = Party.AGENT if ear.ear is Party.CUSTOMER else Party.CUSTOMER
+    other = ear.ear.other
     found = ListenedEar(call=ear.call, worker=ear.worker, ear=ear.ear, codec=ear.codecs[0], scale=scale)
     try:
         sound = played(ear.kept, Codec(ear.codecs[0]))

@@ -19,7 +19,7 @@ from simulators.light_phones.accounts import Account
 from simulators.light_phones.exchange import LightExchange
 from simulators.light_phones.media.engine import MediaEngine, StampHeard, Stream
 from simulators.light_phones.media.facts import StreamReport
-from simulators.light_phones.media.kept import FRAMES_PER_S
+from simulators.light_phones.media.voices import FRAMES_PER_S
 from simulators.light_phones.sdp import Codec, Security
 from simulators.trunk.protocol import ENTRY_HEADER
 

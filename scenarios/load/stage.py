@@ -342,13 +342,12 @@ class LoadStage:
     def _was_kept(self, live: LiveCall, party: Party, report: StreamReport) -> None:
         legs = dict(live.legs())
         codecs = {one: leg.facts().codec if leg is not None else "" for one, leg in legs.items()}
-        other = Party.AGENT if party is Party.CUSTOMER else Party.CUSTOMER
         self._kept.append(
             KeptEar(
                 call=live.number,
                 worker=live.worker,
                 ear=party,
-                codecs=(codecs[party], codecs[other]),
+                codecs=(codecs[party], codecs[party.other]),
                 kept=report.kept,
             )
         )

@@ -30,8 +30,7 @@ JITTER_BUFFER_MS = 60
 
 class CallMedia:
     """``stream`` is there from the first SDP of ours on. Packets flow from the moment at which an offer has its answer;
-    they say ``call_number`` and ``party``, by stamps and by
-    tones."""
+    they say ``call_number`` and ``party``, by stamps and by tones."""
 
     def __init__(
         self,
@@ -44,8 +43,6 @@ class CallMedia:
     ) -> None:
         self.call_number = NO_CALL
         self.party = Party.CUSTOMER
-        self.tones = True
-        """Whether its voice is tones that say call and party, or speech; for the next start of its stream."""
         self.stream: Stream | None = None
         self.agreed: Agreed | None = None
         self.report: Any = None
@@ -140,7 +137,7 @@ class CallMedia:
                 call=self.call_number,
                 party=self.party,
                 jitter_buffer_ms=self._jitter_buffer_ms,
-                tones=self.tones,
+                tones=True,
             )
         )
         self._let_flow(agreed.sends)

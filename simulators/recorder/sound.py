@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from enum import StrEnum
 
 import numpy as np
-import soundfile
 from G722 import G722
 
+from harness.audio.g711 import levels
 from harness.audio.levels import Samples
 from harness.audio.wav import PCM16_SCALE
 
@@ -31,8 +30,6 @@ class Coding(StrEnum):
         return 16_000 if self is Coding.G722 else 8000
 
 
-_SUBTYPES = {Coding.PCMU: "ULAW", Coding.PCMA: "ALAW"}
-
 
 def decode(coding: Coding, octets: bytes) -> Samples:
     """Speech of consecutive payloads, 1.0 being full scale; one octet is one tick of the RTP clock in each coding."""
@@ -41,7 +38,4 @@ def decode(coding: Coding, octets: bytes) -> Samples:
     if coding is Coding.G722:
         decoded = np.array(G722(16_000, 64_000).decode(octets), dtype=np.float32)
         return np.asarray(decoded / np.float32(PCM16_SCALE), dtype=np.float32)
-    samples, _ = soundfile.read(
-        io.BytesIO(octets), format="RAW", subtype=_SUBTYPES[coding], samplerate=8000, channels=1, dtype="float32"
-    )
-    return np.asarray(samples, dtype=np.float32)
+    return levels(coding)[np.frombuffer(octets, dtype=np.uint8)].astype(np.float32) / np.float32(PCM16_SCALE)

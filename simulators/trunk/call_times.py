@@ -4,14 +4,11 @@ CLOCK_MONOTONIC in s, taken at the socket.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from harness.sip.message import CHALLENGES, SipMessage, parameter
 from simulators.trunk.protocol import CallTimed, Direction, Leg
-
-REMEMBERED = 4096
-"""INVITEs that no call came of are forgotten in the end."""
+from simulators.trunk.remembered import Remembered
 
 
 @dataclass(slots=True)
@@ -37,7 +34,7 @@ class CallTimes:
     """Sees all messages with the PBX."""
 
     def __init__(self) -> None:
-        self._calls: OrderedDict[str, _Times] = OrderedDict()
+        self._calls: Remembered[_Times] = Remembered()
 
     def seen(self, message: SipMessage, at: float, *, sent: bool) -> None:
         """A message was sent to the PBX, or came from it."""
@@ -66,9 +63,7 @@ class CallTimes:
         call_id, branch = message.get("Call-ID"), message.branch
         times = self._calls.get(call_id)
         if times is None:
-            times = self._calls[call_id] = _Times(at)
-            if len(self._calls) > REMEMBERED:
-                self._calls.popitem(last=False)
+            times = self._calls.keep(call_id, _Times(at))
         elif branch in times.invites:
             times.invites_repeated += 1
         elif times.code in CHALLENGES:
@@ -78,7 +73,8 @@ class CallTimes:
 
     def of_call(self, call: str, direction: Direction, pbx_call_id: str, at: float) -> CallTimed:
         """The times of a call that is over, which are forgotten here."""
-        times = self._calls.pop(pbx_call_id, None)
+        times = self._calls.get(pbx_call_id)
+        self._calls.forget(pbx_call_id)
         if times is None:
             return CallTimed(at=at, call=call, pbx_call_id="", direction=direction)
         return CallTimed(

@@ -17,8 +17,6 @@ NONCE_LIFETIME_S = 300.0
 URI_MISMATCH = 'Proxy auth uri does not match SIP "to" uri'
 """Meta's reason phrase for a digest that was made for another called user."""
 
-_DIGITS = {DigestAlgorithm.MD5: 32, DigestAlgorithm.SHA_256: 64}
-
 
 class Proof(Enum):
     """What came of looking at a request's credentials."""
@@ -109,8 +107,6 @@ class Challenger:
             why = f"the digest uri is '{given.get('uri', '')}', the call is to '{expected.called}'"
             return Judgement(Proof.WRONG, why, URI_MISMATCH)
         algorithm = DigestAlgorithm(given.get("algorithm", "MD5").upper())
-        if why := ill_formed_response(algorithm, given.get("response", "")):
-            return Judgement(Proof.WRONG, why)
         wanted = response_of(
             algorithm,
             username=expected.username,
@@ -119,7 +115,12 @@ class Challenger:
             method=expected.method,
             given=given,
         )
-        if not hmac.compare_digest(wanted.encode(), given.get("response", "").lower().encode("utf-8", "replace")):
+        response = given.get("response", "")
+        if not re.fullmatch(f"[0-9A-Fa-f]{{{len(wanted)}}}", response):
+            # RFC 8760 section 2.2.
+            digits = f"by {algorithm} it has {len(wanted)} hexadecimal digits"
+            return Judgement(Proof.WRONG, f"the digest response has {len(response)} characters, {digits}")
+        if not hmac.compare_digest(wanted.encode(), response.lower().encode()):
             return Judgement(Proof.WRONG, "the digest response does not prove the password")
         return Judgement(Proof.GOOD if self._counts(given, now) else Proof.STALE)
 
@@ -149,14 +150,6 @@ class Challenger:
             return False
         nonce.count = count
         return True
-
-
-def ill_formed_response(algorithm: DigestAlgorithm, response: str) -> str:
-    """What is wrong with the form of a digest's response, in one line; empty when nothing is (RFC 8760 section 2.2)."""
-    digits = _DIGITS[algorithm]
-    if re.fullmatch(f"[0-9A-Fa-f]{{{digits}}}", response):
-        return ""
-    return f"the digest response has {len(response)} characters, by {algorithm} it has {digits} hexadecimal digits"
 
 
 def _place_of(uri: str) -> tuple[str, str, str]:

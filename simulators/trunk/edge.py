@@ -211,7 +211,7 @@ class EdgeSide:
             check_headers(message)
             if self._second_way.takes(message):
                 for request in self._second_way.follows(message):
-                    wire.send(request.to_bytes(), source, connection)
+                    self._let_go(partial(wire.send, request.to_bytes(), source, connection))
                 return
             if self._leg is Leg.PBX:
                 self._core.seen(message, at, sent=False)

@@ -36,7 +36,7 @@ class SecondWay:
 
     def takes(self, answer: SipMessage) -> bool:
         """Whether a response is to the second INVITE."""
-        return not answer.is_request and answer.branch in self._invites
+        return bool(self._invites) and not answer.is_request and answer.branch in self._invites
 
     def follows(self, answer: SipMessage) -> list[SipMessage]:
         """What the trunk sends after a response to it: nothing, ACK, or ACK and BYE for a call that was taken."""

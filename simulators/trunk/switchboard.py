@@ -306,4 +306,3 @@ def _fresh() -> dict[str, str]:
 
 def uri_of(user: str, place: Address) -> str:
     return f"sip:{user}@{place[0]}:{place[1]}" if user else f"sip:{place[0]}:{place[1]}"
-

@@ -5,10 +5,11 @@ from collections.abc import Container
 import numpy as np
 import pytest
 
+from harness.audio.g711 import levels
 from harness.errors import Inconclusive
 from harness.load.records import Party
-from simulators.light_phones.media.kept import FRAMES_PER_S, PlayedSound, law_levels, played
-from simulators.light_phones.media.voices import spoken
+from simulators.light_phones.media.kept import PlayedSound, played
+from simulators.light_phones.media.voices import FRAMES_PER_S, spoken
 from simulators.light_phones.sdp import Codec
 from tests.light_phones.media_streams import ROUND_NS, Hands, engine, settings
 
@@ -72,7 +73,7 @@ def snr_db(said: np.ndarray, sound: PlayedSound) -> float:
 
 def test_levels_of_g711() -> None:
     """ITU-T G.711, tables 1a and 2a: the largest values, and the smallest."""
-    mu, a = law_levels(Codec.PCMU), law_levels(Codec.PCMA)
+    mu, a = levels(Codec.PCMU), levels(Codec.PCMA)
     assert (mu[0x80], mu[0x00], mu[0xFF], mu[0x7F]) == (32124, -32124, 0, 0)
     assert (a[0xAA], a[0x2A], a[0xD5], a[0x55]) == (32256, -32256, 8, -8)
 

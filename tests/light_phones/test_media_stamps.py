@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
-import io
 
 import media_streams as streams
 import numpy as np
 import numpy.typing as npt
 import pytest
-import soundfile
 from media_streams import Hands, parse
 
+from harness.audio.g711 import levels
 from harness.load.records import Party
 from simulators.light_phones.media.voices import PARTIES, _at_rate
 from simulators.light_phones.sdp import Codec
@@ -137,16 +136,6 @@ def test_stamps_in_g711_leave_more_than_30_db(codec: Codec, party: Party):
     loop = min(len(_at_rate(each, 8000)) for each in PARTIES) // 160
     begin = ssrc % loop
     wanted = np.concatenate([original[place * 160 :][:160] for place in ((begin + n) % loop for n in range(FRAMES))])
-    heard = _levels(codec)[np.frombuffer(b"".join(payloads), dtype=np.uint8)]
+    heard = levels(codec).astype(float)[np.frombuffer(b"".join(payloads), dtype=np.uint8)]
     noise = np.mean(np.square(heard - wanted))
     assert 10 * np.log10(np.mean(np.square(wanted)) / noise) > 30
-
-
-def _levels(codec: Codec) -> npt.NDArray[np.float64]:
-    """G.711's 256 levels, by another implementation than the engine's."""
-    subtype = {Codec.PCMU: "ULAW", Codec.PCMA: "ALAW"}[codec]
-    raw = io.BytesIO(bytes(range(256)))
-    samples, _ = soundfile.read(
-        raw, dtype="int16", channels=1, samplerate=8000, subtype=subtype, format="RAW", endian="LITTLE"
-    )
-    return np.asarray(samples, dtype=np.float64)

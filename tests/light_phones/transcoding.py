@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
-import io
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 from media_streams import CLOCKS_HZ, PAYLOAD_TYPES, Hands, Rtp, parse
 
+from harness.audio.g711 import levels
 from simulators.light_phones.sdp import Codec
 
 Samples = npt.NDArray[np.float64]
 FRAME = 160
 RATE_HZ = 8000
-_SUBTYPES = {Codec.PCMU: "ULAW", Codec.PCMA: "ALAW"}
 _VOIP = 2048
 _MOST_OCTETS = 1275
-
-
-@cache
-def levels(codec: Codec) -> Samples:
-    """G.711's 256 levels, by another implementation than the engine's."""
-    raw = io.BytesIO(bytes(range(256)))
-    samples, _ = soundfile.read(
-        raw, dtype="int16", channels=1, samplerate=RATE_HZ, subtype=_SUBTYPES[codec], format="RAW", endian="LITTLE"
-    )
-    return np.asarray(samples, dtype=np.float64)
 
 
 def decode(codec: Codec, payloads: list[bytes | None]) -> Samples:
@@ -46,7 +33,7 @@ def encode(codec: Codec, sound: Samples) -> list[bytes]:
     if codec == Codec.OPUS:
         return _encode_opus(sound)
     order = np.argsort(levels(codec), kind="stable")
-    ordered = levels(codec)[order]
+    ordered = levels(codec)[order].astype(float)
     codes = order[np.searchsorted((ordered[1:] + ordered[:-1]) / 2, sound)].astype(np.uint8)
     return [codes[at : at + FRAME].tobytes() for at in range(0, len(codes), FRAME)]
 

@@ -77,22 +77,17 @@ class PbxWatch:
         return sample.descriptors <= first.descriptors
 
     def _keep(self, resources: PbxResources) -> PbxSample:
-        sample = sample_of(resources, monotonic() - self._zero_at)
+        sample = PbxSample(
+            at=monotonic() - self._zero_at,
+            cpu=resources.cpu,
+            memory_bytes=resources.memory_bytes,
+            channels=resources.channels,
+            descriptors=resources.descriptors,
+            waiting=resources.waiting,
+        )
         self._samples.put(sample)
         self._first = self._first or sample
         return sample
-
-
-def sample_of(resources: PbxResources, at: float) -> PbxSample:
-    """What a PBX uses, ``at`` (s) from the run's beginning."""
-    return PbxSample(
-        at=at,
-        cpu=resources.cpu,
-        memory_bytes=resources.memory_bytes,
-        channels=resources.channels,
-        descriptors=resources.descriptors,
-        waiting=resources.waiting,
-    )
 
 
 def channels_left(adapter: PbxAdapter, before: int, patience_s: float) -> int | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
+from harness.audio.levels import FRAME_S
 from harness.errors import HarnessMisuse, Inconclusive
 from harness.load.records import Party
 from simulators.light_phones.media.backlog import Backlog
@@ -24,7 +25,6 @@ KEY_OCTETS = 30
 CODECS = (Codec.OPUS, Codec.PCMU, Codec.PCMA)
 """By the number that the engine has for them."""
 _NS = 1e9
-_FRAME_S = 0.02
 _MOST_EVENTS = 1024
 _CALLS = 1 << 32
 
@@ -317,7 +317,7 @@ class Stream:
             receive_drops=found.receive_drops,
             stamps=tuple(_stamp(found.stamp[at]) for at in range(found.stamps)),
             tones=tuple(_tone(found.tone[at]) for at in range(found.tones)),
-            tones_listened_s=found.tones_listened * _FRAME_S,
+            tones_listened_s=found.tones_listened * FRAME_S,
             digits=tuple(
                 Digit(
                     digit=digit.key.decode(),
@@ -350,7 +350,7 @@ def _tone(found: Any) -> ToneCount:
         party=PARTIES[found.party & 1],
         frames=found.frames,
         listened=found.listened,
-        longest_gap_ms=found.longest_gap * _FRAME_S * 1000,
+        longest_gap_ms=found.longest_gap * FRAME_S * 1000,
         first_at=found.first_ns / _NS,
         last_at=found.last_ns / _NS,
     )

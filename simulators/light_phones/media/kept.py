@@ -6,22 +6,21 @@ import random
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.audio.g711 import levels
 from harness.audio.levels import Samples
 from harness.errors import Inconclusive
 from harness.load.records import Party
 from simulators.light_phones.media.engine import CODECS
 from simulators.light_phones.media.extension import extension
-from simulators.light_phones.media.voices import PARTIES, sound, spoken
+from simulators.light_phones.media.voices import FRAMES_PER_S, PARTIES, sound, spoken
 from simulators.light_phones.sdp import Codec
 
 OPUS_HZ, LAW_HZ = 16_000, 8_000
 """Rates of what is decoded."""
-FRAMES_PER_S = 50
 
 _HEAD = struct.Struct("!IH")
 _CLOCK_HZ = {Codec.OPUS: 48_000, Codec.PCMU: 8_000, Codec.PCMA: 8_000}
@@ -107,28 +106,12 @@ def _opus() -> Callable[[bytes], Frame]:
 
 
 def _law(codec: Codec) -> Callable[[bytes], Frame]:
-    levels = law_levels(codec)
+    of_code = levels(codec)
     before: Frame = np.zeros(LAW_HZ // FRAMES_PER_S, dtype=np.int16)
 
     def decode(payload: bytes) -> Frame:
         nonlocal before
-        before = levels[np.frombuffer(payload, dtype=np.uint8)] if payload else before // 2
+        before = of_code[np.frombuffer(payload, dtype=np.uint8)] if payload else before // 2
         return before
 
     return decode
-
-
-@cache
-def law_levels(codec: Codec) -> Frame:
-    """The 16 bit sample of each code of PCMU or PCMA (ITU-T G.711, tables 1 and 2)."""
-    codes = np.arange(256)
-    if codec is Codec.PCMU:
-        bits = ~codes & 0xFF
-        sizes = (((bits & 0x0F) << 3) + 0x84) << (bits >> 4 & 7)
-        levels = np.where(bits & 0x80, 0x84 - sizes, sizes - 0x84)
-    else:
-        bits = codes ^ 0x55
-        part, sizes = bits >> 4 & 7, (bits & 0x0F) << 4
-        sizes = np.where(part == 0, sizes + 8, (sizes + 0x108) << np.maximum(part - 1, 0))
-        levels = np.where(bits & 0x80, sizes, -sizes)
-    return levels.astype(np.int16)

@@ -19,7 +19,7 @@ PARTIES = (Party.CUSTOMER, Party.AGENT)
 """By the number that stamps have for them."""
 
 _WIDE_HZ, _NARROW_HZ = 16_000, 8_000
-_FRAMES_PER_S = 50
+FRAMES_PER_S = 50
 
 
 @cache
@@ -28,7 +28,7 @@ def sound() -> Any:
     module = extension()
     wide = [_at_rate(party, _WIDE_HZ) for party in PARTIES]
     narrow = [_at_rate(party, _NARROW_HZ) for party in PARTIES]
-    frames = min(len(samples) for samples in narrow) * _FRAMES_PER_S // _NARROW_HZ
+    frames = min(len(samples) for samples in narrow) * FRAMES_PER_S // _NARROW_HZ
     voices = [module.ffi.from_buffer("int16_t[]", samples) for samples in (*wide, *narrow)]
     made = module.lib.lm_sound_new(*voices, frames)
     if made == module.ffi.NULL:
@@ -39,8 +39,8 @@ def sound() -> Any:
 
 def spoken(party: Party, rate_hz: int) -> Samples:
     """What a party's stream says, over and over: one round of it, at 8 or 16 kHz."""
-    frames = min(len(_at_rate(one, _NARROW_HZ)) for one in PARTIES) * _FRAMES_PER_S // _NARROW_HZ
-    round_of_it: Samples = _at_rate(party, rate_hz)[: frames * rate_hz // _FRAMES_PER_S].astype(np.float32) / 32_768.0
+    frames = min(len(_at_rate(one, _NARROW_HZ)) for one in PARTIES) * FRAMES_PER_S // _NARROW_HZ
+    round_of_it: Samples = _at_rate(party, rate_hz)[: frames * rate_hz // FRAMES_PER_S].astype(np.float32) / 32_768.0
     return round_of_it
 
 
