@@ -14,6 +14,8 @@ from benchmarks.versus.sipp import version
 from tests.independent.tshark import require_second_opinion
 
 CALLS, RATE, SECONDS = 5, 20.0, 0.5
+MEASURED_RATE = 200.0
+"""So many calls that what they take is more than Linux's accounting rounds off: 10 ms, as long as ten calls or so."""
 LONGEST_S = 60.0
 
 
@@ -33,8 +35,8 @@ def light(tmp_path: Path) -> Iterator[ChildGenerator]:
 
 
 def test_light_phones(uas: SippUas, light: ChildGenerator):
-    run = course.call(light, uas, RATE, SECONDS)
-    assert (run.placed.completed, run.placed.failed) == (10, 0)
+    run = course.call(light, uas, MEASURED_RATE, SECONDS)
+    assert (run.placed.completed, run.placed.failed) == (100, 0)
     assert run.spent.cpu_s > 0
     talk = course.talk(light, uas, CALLS, RATE, SECONDS)
     assert (talk.up, talk.talked.verified) == (CALLS, CALLS)
