@@ -109,7 +109,7 @@ class EchoingAsterisk:
         say(why)
         try:
             self._instance = create_instance(
-                self._provider.instances, self._provider.root, self._provider.documentation()
+                self._provider.instances, self._provider.instances_inside, self._provider.documentation()
             )
             try:
                 self._write(calls)

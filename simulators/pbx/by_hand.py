@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import secrets
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from harness.errors import HarnessMisuse, TrunkproofError
 from harness.target import Target, load_target
 from simulators.pbx.asterisk.facts import AMI_PORT, HTTP_PORT
 from simulators.pbx.blocks import PSTN_HOST
 from simulators.pbx.control import ControlFacts
-from simulators.pbx.instance import Instance
+from simulators.pbx.instance import Instance, Layout
 from simulators.pbx.kamailio.server import write_sbc
 from simulators.pbx.providers.compose_file import SBC_SERVICE, SERVICE
 from simulators.pbx.providers.debian import DOCUMENTATION, OPUS_MODULES
@@ -63,7 +63,7 @@ def _write_sites(target: Target, directory: Path, control: ControlFacts) -> list
 
 
 def _instance(directory: Path) -> Instance:
-    instance = Instance(directory, Path("/"))
+    instance = Instance(directory, Layout(PurePosixPath(directory)))
     instance.furnish(DOCUMENTATION)
     return instance
 

@@ -97,20 +97,15 @@ class Layout:
 
 @dataclass(slots=True)
 class Instance:
-    """``path`` is the directory on this machine, ``root`` what the PBX takes for ``/``."""
+    """``path`` is the directory on this machine, ``layout`` the same as the PBX sees it."""
 
     path: Path
-    root: Path
+    layout: Layout
     _alive: IO[bytes] | None = field(default=None, repr=False)
 
-    @property
-    def layout(self) -> Layout:
-        """Paths as the PBX sees them."""
-        return Layout(PurePosixPath("/") / PurePosixPath(self.path.relative_to(self.root)))
-
     def outside(self, inside: PurePosixPath) -> Path:
-        """Path on this machine of what the PBX calls ``inside``."""
-        return self.root / inside.relative_to("/")
+        """Path on this machine of what the PBX calls ``inside``. Raises ValueError when it is not in the instance."""
+        return self.path / inside.relative_to(self.layout.home)
 
     @property
     def clock(self) -> ClockFile:
@@ -147,10 +142,10 @@ class Instance:
             self._alive = None
 
 
-def create_instance(parent: Path, root: Path, documentation: PurePosixPath) -> Instance:
+def create_instance(parent: Path, inside: PurePosixPath, documentation: PurePosixPath) -> Instance:
     """A fresh instance below ``parent``; what dead runs left there is deleted first.
 
-    ``documentation`` is where the Asterisk has its own, as it sees it.
+    The PBX calls ``parent`` ``inside``, and has its documentation at ``documentation``.
     """
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (parent / "instances.lock").open("wb") as guard:
@@ -161,7 +156,7 @@ def create_instance(parent: Path, root: Path, documentation: PurePosixPath) -> I
         # Held open, and locked, until the instance is removed.
         alive = (path / ALIVE).open("wb")
         fcntl.flock(alive, fcntl.LOCK_EX)
-    instance = Instance(path, root, alive)
+    instance = Instance(path, Layout(inside / path.name), alive)
     try:
         instance.furnish(documentation)
     except BaseException:

@@ -106,7 +106,7 @@ def start(
             where=target.name,
             suggestion="start it by 'trunkproof run' or 'trunkproof trunk', which make it",
         )
-    way, why = choose(provider, progress, own_network=target.pbx.ice)
+    way, why = choose(provider, progress, own_network=target.pbx.ice, writes_much=bool(target.load.calls_at_once))
     progress(why)
     try:
         if target.sites and not way.has_sbc():
@@ -186,7 +186,7 @@ class _Start:
 
     def _prepare_asterisk(self, name: str, target: Target, directory: Path, max_calls: int = 0) -> RunningPbx:
         provider = self.provider
-        instance = create_instance(provider.instances, provider.root, provider.documentation())
+        instance = create_instance(provider.instances, provider.instances_inside, provider.documentation())
         target = self._certified(target, instance)
         running = self._running(target, instance)
         self.servers[name] = AsteriskServer(name, running, provider, instance, directory)
@@ -219,7 +219,7 @@ class _Start:
             )
             sites.append(site.name)
         provider = self.provider
-        instance = create_instance(provider.instances, provider.root, provider.documentation())
+        instance = create_instance(provider.instances, provider.instances_inside, provider.documentation())
         target = self._certified(target, instance)
         running = self._running(target, instance)
         self.servers[SBC] = SbcServer(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -11,14 +12,20 @@ from harness.lag import STALL_S, Stalled
 
 PERIOD_S = 0.25
 _NS = 1_000_000_000
+_STEAL = 7
+"""Place of it among a processor's times in ``/proc/stat``."""
+_TICKS = os.sysconf("SC_CLK_TCK")
+"""In a second."""
 
 
 class StarvationWatch(threading.Thread):
-    """Looks at how long each thread of some processes has waited for a processor, and writes down long waits.
+    """Looks at how long each thread of some processes has waited for a processor, and how long the machine's host
+    took a processor for others; writes down what is long.
 
     ``pids`` gives the processes at each look; those they have started count as well. A line of ``log`` is a period
-    (JSON: ``at`` its end, CLOCK_MONOTONIC; ``for_s`` how long in it the longest waiting thread waited). Nothing is
-    seen where the kernel has no ``/proc/<pid>/task/<tid>/schedstat``.
+    (JSON: ``at`` its end, CLOCK_MONOTONIC; ``for_s`` how long in it the longest waiting thread waited, or the
+    processor that was taken longest was away). Waits are not seen where the kernel has no
+    ``/proc/<pid>/task/<tid>/schedstat``, nor is a host's part where it doesn't tell (``steal`` of ``/proc/stat``).
     """
 
     def __init__(self, pids: Callable[[], Iterable[int]], log: Path, *, proc: Path = Path("/proc")) -> None:
@@ -43,7 +50,8 @@ class StarvationWatch(threading.Thread):
 
     def look(self) -> Stalled | None:
         """The longest wait since the last look, None when it is too short to be heard."""
-        waited_ns = dict(self._waits())
+        # A thread whose processor was taken did not wait for one in its kernel's eyes.
+        waited_ns = dict(self._waits()) | dict(self._taken())
         longest_ns = max(
             (ns - self._waited_ns[key] for key, ns in waited_ns.items() if key in self._waited_ns), default=0
         )
@@ -53,6 +61,15 @@ class StarvationWatch(threading.Thread):
     def _waits(self) -> Iterator[tuple[str, int]]:
         for pid in self._pids():
             yield from self._waits_of(pid)
+
+    def _taken(self) -> Iterator[tuple[str, int]]:
+        try:
+            lines = (self._proc / "stat").read_text().splitlines()
+        except OSError:
+            return
+        for name, *ticks in (line.split() for line in lines if line.startswith("cpu")):
+            if name != "cpu" and len(ticks) > _STEAL:
+                yield name, int(ticks[_STEAL]) * _NS // _TICKS
 
     def _waits_of(self, pid: int) -> Iterator[tuple[str, int]]:
         # Threads and processes end while they are looked at.

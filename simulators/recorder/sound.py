@@ -30,7 +30,6 @@ class Coding(StrEnum):
         return 16_000 if self is Coding.G722 else 8000
 
 
-
 def decode(coding: Coding, octets: bytes) -> Samples:
     """Speech of consecutive payloads, 1.0 being full scale; one octet is one tick of the RTP clock in each coding."""
     if not octets:

@@ -41,7 +41,7 @@ def test_it_runs_on_its_configuration_with_a_bare_environment(asterisk, tmp_path
     provider = on_this_machine()
     assert provider is not None
     assert provider.program == str(program)
-    instance = create_instance(provider.instances, provider.root, provider.documentation())
+    instance = create_instance(provider.instances, provider.instances_inside, provider.documentation())
     log = tmp_path / "run" / "console.log"
     process = provider.start(instance, Clock("Europe/Madrid"), log)
     deadline = monotonic() + ENDS_S

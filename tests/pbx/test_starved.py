@@ -22,6 +22,13 @@ class Proc:
         (directory / "schedstat").write_text(f"123456 {int(waited_s * 1e9)} 7\n")
         (directory / "children").write_text(children)
 
+    def stolen(self, *by_processor_s: float) -> None:
+        ticks = [round(each * os.sysconf("SC_CLK_TCK")) for each in (sum(by_processor_s), *by_processor_s)]
+        names = ["cpu", *(f"cpu{number}" for number in range(len(by_processor_s)))]
+        lines = [f"{name} 1 2 3 4 5 6 7 {stolen} 0 0\n" for name, stolen in zip(names, ticks, strict=True)]
+        self.path.mkdir(exist_ok=True)
+        (self.path / "stat").write_text("".join(lines) + "intr 9 9 9 9 9 9 9 9 9\n")
+
 
 @pytest.fixture
 def proc(tmp_path: Path) -> Proc:
@@ -51,6 +58,17 @@ def test_many_short_waits_of_different_threads_are_none(proc: Proc, watch: Starv
     for tid in range(10, 30):
         proc.thread(10, tid, 1.05)
     assert watch.look() is None
+
+
+def test_a_processor_that_the_host_took_counts(proc: Proc, watch: StarvationWatch) -> None:
+    proc.stolen(5.0, 1.0)
+    assert watch.look() is None
+    proc.stolen(5.07, 1.07)
+    assert watch.look() is None
+    proc.stolen(5.07, 1.2)
+    stalled = watch.look()
+    assert stalled is not None
+    assert stalled.for_s == pytest.approx(0.13)
 
 
 def test_what_the_process_has_started_counts_and_a_thread_that_is_new_does_not(

@@ -14,8 +14,13 @@ from simulators.pbx.providers.provider import Provider
 AUTO = "auto"
 
 
-def choose(wanted: str, say: Callable[[str], None], *, own_network: bool = False) -> tuple[Provider, str]:
-    """The provider and one line that says why. ``own_network``: the run has one, in which Docker's containers are not.
+def choose(
+    wanted: str, say: Callable[[str], None], *, own_network: bool = False, writes_much: bool = False
+) -> tuple[Provider, str]:
+    """The provider and one line that says why.
+
+    ``own_network``: the run has one, in which Docker's containers are not. ``writes_much``: the PBX records more than
+    memory should hold.
 
     ``auto`` takes what starts quickest: a root that is built, a Docker engine that answers, an Asterisk on
     PATH; if there is none it builds the root. Raises HarnessMisuse when ``wanted`` is impossible here,
@@ -27,10 +32,11 @@ def choose(wanted: str, say: Callable[[str], None], *, own_network: bool = False
             suggestion="use 'rootfs' or 'local'",
         )
     if wanted != AUTO:
-        return _explicit(wanted, say), f"PBX by {wanted}, as asked for"
+        return _explicit(wanted, say, writes_much), f"PBX by {wanted}, as asked for"
     built = rootfs.rootfs_path()
     if built is not None and os.geteuid() == 0:
-        return in_rootfs(built), "PBX by rootfs: a Debian root with Asterisk is cached on this machine"
+        why = "PBX by rootfs: a Debian root with Asterisk is cached on this machine"
+        return in_rootfs(built, writes_much=writes_much), why
     engine = None if own_network else docker_engine.running_engine()
     if engine is not None:
         return _in_docker(engine, say), "PBX by docker: an engine answers and no Asterisk root is cached"
@@ -44,17 +50,17 @@ def choose(wanted: str, say: Callable[[str], None], *, own_network: bool = False
             f"a root {reason}",
             suggestion="start Docker, or install Asterisk 22",
         )
-    return _rootfs(say), "PBX by rootfs: built now, neither Docker nor an asterisk is here"
+    return _rootfs(say, writes_much), "PBX by rootfs: built now, neither Docker nor an asterisk is here"
 
 
-def _explicit(wanted: str, say: Callable[[str], None]) -> Provider:
-    ways = {"docker": _docker, "rootfs": _rootfs, "local": _local}
+def _explicit(wanted: str, say: Callable[[str], None], writes_much: bool) -> Provider:
+    ways = {"docker": _docker, "rootfs": lambda say: _rootfs(say, writes_much), "local": _local}
     if wanted not in ways:
         raise HarnessMisuse(f"there is no provider {wanted!r}", suggestion=f"there are: {', '.join((AUTO, *ways))}")
     return ways[wanted](say)
 
 
-def _rootfs(say: Callable[[str], None]) -> Provider:
+def _rootfs(say: Callable[[str], None], writes_much: bool) -> Provider:
     if os.geteuid() != 0:
         raise HarnessMisuse("provider 'rootfs' needs root (for chroot)", suggestion="use 'docker' or 'local'")
     reason = rootfs.why_not() if rootfs.rootfs_path() is None else None
@@ -63,7 +69,7 @@ def _rootfs(say: Callable[[str], None]) -> Provider:
             f"provider 'rootfs' is impossible here: building the root {reason}", suggestion="use 'docker' or 'local'"
         )
     try:
-        return in_rootfs(rootfs.ensure(say))
+        return in_rootfs(rootfs.ensure(say), writes_much=writes_much)
     except BootstrapError as failed:
         raise Inconclusive(f"the Asterisk root cannot be built: {failed}", detail=failed.report()) from None
 

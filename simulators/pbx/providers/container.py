@@ -82,8 +82,11 @@ class DockerProvider:
     engine: EngineHandle
     say: Callable[[str], None]
     name: str = "docker"
-    root: Path = field(default_factory=lambda: Path("/"))
     instances: Path = field(default_factory=lambda: runtime_directory() / "instances")
+
+    @property
+    def instances_inside(self) -> PurePosixPath:
+        return PurePosixPath(self.instances)
 
     def documentation(self) -> PurePosixPath:
         return DOCUMENTATION

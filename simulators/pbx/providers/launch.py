@@ -1,4 +1,7 @@
-"""Becomes the PBX: ``python launch.py [--guard] PARENT ROOT PROGRAM ARGUMENT…`` (PROGRAM by its whole path).
+"""Becomes the PBX: ``python launch.py [--guard] PARENT ROOT [--mount SOURCE PLACE] PROGRAM ARGUMENT…``.
+
+PROGRAM is given by its whole path. SOURCE, a directory, is mounted at PLACE for the PBX alone; nothing of that is
+left when it ends. ``--try-mount`` tells by its exit code whether this process may do so.
 
 Between fork and exec of the harness's child there must be a step that ties the PBX to the harness's life
 and enters the root. Standard library only: it runs isolated, without the project.
@@ -16,6 +19,10 @@ PR_SET_PDEATHSIG = 1
 PBX_PRIORITY = 2
 """Real-time, above trunkproof's own processes: a PBX has a machine of its own."""
 GUARD = "--guard"
+MOUNT = "--mount"
+TRY_MOUNT = "--try-mount"
+CLONE_NEWNS = 0x00020000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 TERMINATE_S = 3.0
 """How long a guarded program may take to end when asked."""
 POLL_S = 0.02
@@ -28,9 +35,30 @@ def die_with(parent: int, number: int) -> None:
         sys.exit("the harness ended before its PBX started")
 
 
+def mount(source: str, place: str) -> None:
+    """Mount a directory at another place, seen by this process and its children only."""
+    own_mounts()
+    _succeed(ctypes.CDLL(None, use_errno=True).mount(source.encode(), place.encode(), None, MS_BIND, None), place)
+
+
+def own_mounts() -> None:
+    """Have mounts of one's own from now on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    _succeed(libc.unshare(CLONE_NEWNS), "namespace of mounts")
+    _succeed(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "/")
+
+
+def _succeed(result: int, what: str) -> None:
+    if result != 0:
+        sys.exit(f"mounting {what}: {os.strerror(ctypes.get_errno())}")
+
+
 def become(arguments: list[str]) -> NoReturn:
     """Replace this process by the program."""
     parent, root, *command = arguments
+    if command[0] == MOUNT:
+        _, source, place, *command = command
+        mount(source, place)
     die_with(int(parent), signal.SIGKILL)
     # What else runs here must not make the PBX late. Needs root, or is left out.
     with contextlib.suppress(OSError):
@@ -81,6 +109,9 @@ def guard(arguments: list[str]) -> NoReturn:
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == TRY_MOUNT:
+        own_mounts()
+        sys.exit()
     if sys.argv[1] == GUARD:
         guard(sys.argv[2:])
     become(sys.argv[1:])

@@ -15,7 +15,7 @@ from harness.errors import Inconclusive
 from simulators.pbx.instance import Instance
 from simulators.pbx.providers import launch
 from simulators.pbx.providers.provider import STOP_S, Clock, PbxProcess
-from simulators.pbx.runtime import runtime_directory
+from simulators.pbx.runtime import memory_directory, runtime_directory
 
 # Debian has a directory per architecture, Fedora lib64, Arch lib; from source it goes below /usr/local.
 _FAKETIMES = tuple(f"usr/{lib}/faketime/libfaketimeMT.so.1" for lib in ("lib/*", "lib64", "lib", "local/lib"))
@@ -71,13 +71,21 @@ class ChildProcess:
 
 @dataclass(frozen=True, slots=True)
 class ProcessProvider:
-    """Asterisk and Kamailio below ``root``; ``/`` is the machine's own. ``sbc`` is empty where there is no Kamailio."""
+    """Asterisk and Kamailio below ``root``; ``/`` is the machine's own. ``sbc`` is empty where there is no Kamailio.
+
+    ``mounted``: instances are elsewhere than below ``root``, and are mounted there for the PBX alone.
+    """
 
     name: str
     root: Path
     instances: Path
     program: str = field(default="asterisk")
     sbc: str = field(default="kamailio")
+    mounted: PurePosixPath | None = None
+
+    @property
+    def instances_inside(self) -> PurePosixPath:
+        return self.mounted or PurePosixPath("/") / self.instances.relative_to(self.root)
 
     def documentation(self) -> PurePosixPath:
         homes = [home for home in _DATA_HOMES if (self.root / home / "documentation").is_dir()]
@@ -123,6 +131,10 @@ class ProcessProvider:
         path = os.environ.get("PATH", "") if self.root == Path("/") else "/usr/sbin:/usr/bin:/sbin:/bin"
         setting = {"PATH": path, "LANG": "C.UTF-8", "HOME": "/"} | environment
         inside = ["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in setting.items()), *command]
+        if self.mounted is not None:
+            place = self.root / self.mounted.relative_to("/")
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            inside = [launch.MOUNT, str(self.instances), str(place), *inside]
         log.parent.mkdir(parents=True, exist_ok=True)
         try:
             with log.open("ab") as output:
@@ -143,9 +155,21 @@ class ProcessProvider:
         return next((path for pattern in _FAKETIMES for path in sorted(self.root.glob(pattern))), None)
 
 
-def in_rootfs(root: Path) -> ProcessProvider:
-    """Asterisk of the cached Debian root; needs the right to chroot."""
-    return ProcessProvider("rootfs", root, root / "srv" / "trunkproof")
+def in_rootfs(root: Path, *, writes_much: bool = False) -> ProcessProvider:
+    """Asterisk of the cached Debian root; needs the right to chroot.
+
+    Its instances are in memory where that can be: a disk on which others write holds a PBX up in mid-prompt.
+    """
+    home = PurePosixPath("/srv/trunkproof")
+    memory = None if writes_much else memory_directory()
+    if memory is not None and _can_mount():
+        return ProcessProvider("rootfs", root, memory / root.name, mounted=home)
+    return ProcessProvider("rootfs", root, root / home.relative_to("/"))
+
+
+def _can_mount() -> bool:
+    command = [sys.executable, "-I", "-S", launch.__file__, launch.TRY_MOUNT]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def on_this_machine() -> ProcessProvider | None:

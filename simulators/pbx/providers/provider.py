@@ -51,15 +51,15 @@ class Provider(Protocol):
         """As in ``[pbx] provider``."""
 
     @property
-    def root(self) -> Path:
-        """What the Asterisk takes for ``/``."""
+    def instances(self) -> Path:
+        """Where instances are made."""
 
     @property
-    def instances(self) -> Path:
-        """Where instances are made, below ``root``."""
+    def instances_inside(self) -> PurePosixPath:
+        """What the PBX calls ``instances``."""
 
     def documentation(self) -> PurePosixPath:
-        """Where this Asterisk has its documentation, below ``root``."""
+        """Where this Asterisk has its documentation, as it sees it."""
 
     def opus_modules(self) -> list[str]:
         """File names of the Opus codec modules to load; builds of Asterisk differ in them."""
