@@ -46,6 +46,10 @@ class Server(ABC):
     def wait_until_up(self) -> None:
         """Return when it takes calls; ``running`` is complete then. Raises Inconclusive."""
 
+    def follow_clock(self) -> bool:
+        """After its clock was moved: start it anew if it could not bear that. Whether it did. Raises Inconclusive."""
+        return False
+
     def alive(self) -> bool:
         """Whether the process runs."""
         return self.process is not None and self.process.alive()

@@ -188,6 +188,9 @@ class SitesPbx:
             clock.set_offset(offset_s)
         if self._servers[SBC].alive():
             self._rpc.set_clock_offset(offset_s)
+        restarted = [name for name in self._sites if not self._is_down(name) and self._servers[name].follow_clock()]
+        if restarted and self._servers[SBC].alive():
+            self._sbc.wait_for({self._by_name()[name].target.pbx.host for name in restarted})
 
     def _await_clock(self, name: str, site: AsteriskPbx, local: datetime) -> None:
         """Wait until a site itself shows the time. Raises Inconclusive."""

@@ -15,6 +15,7 @@ from simulators.pbx.asterisk.ami import Manager, ManagerError, Message
 from simulators.pbx.clock import ClockFile
 from simulators.pbx.instance import Layout
 from simulators.pbx.process_use import ProcessUse, Use
+from simulators.pbx.started import servers_of
 
 CLOCK_MOVED_S = 2.0
 """Within this a moved clock must be seen, and so far it may have gone on by then, in s."""
@@ -34,6 +35,7 @@ class AsteriskPbx:
     """Asks Asterisk's manager interface; reads its spool. Raises Inconclusive when it does not answer."""
 
     def __init__(self, running: RunningPbx) -> None:
+        self._running = running
         self._target = running.target
         self._manager = Manager(running.control_url, running.control_user, running.control_password)
         spool = Layout(PurePosixPath(running.directory))
@@ -98,6 +100,7 @@ class AsteriskPbx:
                 suggestion="tag the scenario, or its feature, with @own_pbx",
             )
         self._clock.set_to(local, self._target.pbx.timezone)
+        self._follow_clock()
         deadline = monotonic() + CLOCK_MOVED_S
         while (shown := self.now()) is None or abs((shown - local).total_seconds()) > CLOCK_MOVED_S:
             if monotonic() >= deadline:
@@ -109,6 +112,7 @@ class AsteriskPbx:
         """Put the clock back to where the target has it start, if it was moved."""
         if self._own and self._clock.offset_s() != self._offset_s:
             self._clock.set_offset(self._offset_s)
+            self._follow_clock()
 
     def voicemail_messages(self, number: str) -> Sequence[Path] | None:
         """Messages left for a number; they have a file of their own number each."""
@@ -179,6 +183,10 @@ class AsteriskPbx:
     def close(self) -> None:
         """Close the connection to the manager interface."""
         self._manager.close()
+
+    def _follow_clock(self) -> None:
+        for server in servers_of(self._running).values():
+            server.follow_clock()
 
     def _use(self) -> Use | None:
         if self._process is None and self._pid_file is not None:

@@ -3,13 +3,14 @@ that sends them by SIPREC: started, waited for, ended."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import monotonic, sleep
 
 from harness.process import Simulator
 from simulators.pbx.archive.beside import begin_archive, has_archive
 from simulators.pbx.asterisk.adapter import AsteriskPbx
 from simulators.pbx.asterisk.ami import ManagerError
+from simulators.pbx.asterisk.scheduler import would_spin
 from simulators.pbx.asterisk.siprec_beside import begin_recording_client, has_recording_client
 from simulators.pbx.probe import sip_status
 from simulators.pbx.providers.provider import Clock, PbxProcess
@@ -25,9 +26,12 @@ class AsteriskServer(Server):
     has_opus: bool = False
     archive: Simulator | None = None
     client: Simulator | None = None
+    _offsets_s: set[int] = field(default_factory=set)
+    """Where its clock was since it was started."""
 
     def _begin(self) -> PbxProcess:
         running = self.running
+        self._offsets_s = {self.instance.clock.offset_s()}
         if has_archive(running.target) and (self.archive is None or not self.archive.alive):
             self.archive = begin_archive(
                 running.target,
@@ -70,6 +74,17 @@ class AsteriskServer(Server):
             self.client = begin_recording_client(self.running, self.instance, self.directory / "recording-client.log")
             self.client.ready()
         self.running = replace(self.running, version=version)
+
+    def follow_clock(self) -> bool:
+        offset_s = self.instance.clock.offset_s()
+        restarts = would_spin(self._offsets_s, offset_s)
+        if restarts:
+            # What is beside it stays.
+            Server.stop(self)
+            self.launch()
+            self.wait_until_up()
+        self._offsets_s.add(offset_s)
+        return restarts
 
     def alive(self) -> bool:
         """Whether Asterisk runs, and what it has beside it."""
