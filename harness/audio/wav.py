@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import soundfile
-from scipy.signal import resample_poly
 
 from harness.audio.levels import Samples
 from harness.errors import HarnessMisuse, Inconclusive
@@ -189,6 +188,9 @@ def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
     """The same sound at another rate, band-limited (polyphase filter)."""
     if from_hz == to_hz or samples.size == 0:
         return samples
+    # It takes 0.8 s to import, which processes that never come here need not wait for.
+    from scipy.signal import resample_poly
+
     divisor = gcd(from_hz, to_hz)
     return np.asarray(resample_poly(samples, to_hz // divisor, from_hz // divisor), dtype=np.float32)
 

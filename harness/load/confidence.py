@@ -8,7 +8,6 @@ from math import ceil, log
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom, binomtest
 
 CONFIDENCE = 0.95
 
@@ -33,6 +32,9 @@ def share(count: int, of: int) -> Estimate:
     """A ratio in %, with Wilson's score interval; undefined when it is of nothing."""
     if of == 0:
         return UNDEFINED
+    # It takes 0.8 s to import, which a command that counts nothing need not wait for.
+    from scipy.stats import binomtest
+
     interval = binomtest(count, of).proportion_ci(CONFIDENCE, method="wilson")
     return Estimate(value=100 * count / of, low=100 * interval.low, high=100 * interval.high, samples=of)
 
@@ -87,5 +89,7 @@ def rule_of_three(attempts: int) -> float:
 @lru_cache(maxsize=256)
 def _ranks(count: int, q: float) -> tuple[int, int]:
     """Ranks (from 1) of the values at the ends; 0 and ``count + 1``: there is none."""
+    from scipy.stats import binom
+
     tail = (1 - CONFIDENCE) / 2
     return int(binom.ppf(tail, count, q)), int(binom.ppf(1 - tail, count, q)) + 1

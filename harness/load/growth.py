@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import theilslopes
 
 from harness.load.confidence import CONFIDENCE, Estimate
 
@@ -59,6 +58,9 @@ def growth(at: Numbers, values: Numbers, *, begin: float, end: float) -> Growth 
     if len(known) < LEAST_BLOCKS:
         return None
     middles, least = begin + (known + 0.5) * width, least[known]
+    # It takes 0.8 s to import.
+    from scipy.stats import theilslopes
+
     slope, intercept, low, high = (float(found) for found in theilslopes(least, middles, CONFIDENCE))
     half = len(known) // 2
     return Growth(

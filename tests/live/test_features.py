@@ -17,7 +17,7 @@ pytestmark = pytest.mark.live
 
 @pytest.fixture(scope="module")
 def parallel(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return run_trunkproof(tmp_path_factory.mktemp("parallel"), "-n", "3", feature=FEATURES)
+    return run_trunkproof(tmp_path_factory.mktemp("parallel"), "-n", "4", feature=FEATURES)
 
 
 def test_everything_passes_side_by_side(parallel: Finished) -> None:
@@ -67,7 +67,7 @@ def assert_passed_but_for(run: Finished, *not_run: str) -> None:
 
 
 def test_metas_trunk_over_tls_and_srtp(tmp_path: Path) -> None:
-    run = run_trunkproof(tmp_path, "--profile", "meta-sdes", "-n", "2", feature=FEATURES / "trunk_conformance")
+    run = run_trunkproof(tmp_path, "--profile", "meta-sdes", "-n", "4", feature=FEATURES / "trunk_conformance")
     assert_passed_but_for(run, "the trunk's profile 'meta-sdes' has no DTLS")
     assert run.code == 0
 
@@ -75,7 +75,7 @@ def test_metas_trunk_over_tls_and_srtp(tmp_path: Path) -> None:
 def test_metas_trunk_with_ice_and_dtls(tmp_path: Path) -> None:
     """In a network of its own, which is gone with the run. The platform's call has the customer's phone offer."""
     run = run_trunkproof(
-        tmp_path, "--profile", "meta-dtls", "-n", "2", "-k", "trunk_conformance or put_to_an_agent", feature=FEATURES
+        tmp_path, "--profile", "meta-dtls", "-n", "4", "-k", "trunk_conformance or put_to_an_agent", feature=FEATURES
     )
     assert_passed_but_for(
         run,

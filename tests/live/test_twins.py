@@ -14,7 +14,7 @@ from tests.live.running import FEATURES, Finished, run_trunkproof, selected
 
 pytestmark = pytest.mark.live
 EXIT_CODES = {"fail": 1, "inconclusive": 3}
-SIDE_BY_SIDE = 3
+SIDE_BY_SIDE = 4
 """A twin's run waits most of the time: so many go on at once."""
 
 BREAKS = {
