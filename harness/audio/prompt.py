@@ -39,6 +39,9 @@ OFFSET_TOLERANCE_S = 0.08
 SETTLE_S = 0.3
 """How long after a prompt's expected end its last block may still turn up."""
 
+_ALIKE = 0.1
+"""Mean correlations that differ by less tell nothing: each repetition is coded anew."""
+
 LISTEN_STEP_S = 0.2
 """Growing sound is searched in steps of this: shorter ones cost more and tell no more."""
 
@@ -253,24 +256,26 @@ def identify(received: Samples, rate_hz: int, prompts: Mapping[str, PromptRefere
 def _consistent(hits: Sequence[Hit], starts: Sequence[int]) -> dict[int, Hit]:
     """The largest set of blocks found at one offset, each block once.
 
-    Of equally large sets the one that correlates best.
+    Of equally large sets the one that correlates best. A prompt that is whole more than once, all about as like, is
+    the first.
     """
     if not hits:
         return {}
     offsets = np.array([hit.position - starts[hit.block] for hit in hits])
     tolerance = OFFSET_TOLERANCE_S * ANALYSIS_HZ
-    best: dict[int, Hit] = {}
-    best_rank = (0, 0.0)
+    sets: list[tuple[int, float, float, dict[int, Hit]]] = []
     for centre in np.unique(offsets):
         chosen: dict[int, Hit] = {}
         for index in np.flatnonzero(np.abs(offsets - centre) <= tolerance):
             hit = hits[int(index)]
             if hit.block not in chosen or hit.correlation > chosen[hit.block].correlation:
                 chosen[hit.block] = hit
-        rank = (len(chosen), sum(hit.correlation for hit in chosen.values()))
-        if rank > best_rank:
-            best, best_rank = chosen, rank
-    return best
+        sets.append((len(chosen), sum(hit.correlation for hit in chosen.values()), float(centre), chosen))
+    best = max(sets, key=lambda each: each[:2])
+    if best[0] == len(starts):
+        alike = [each for each in sets if each[0] == best[0] and each[1] >= best[1] - _ALIKE * best[0]]
+        best = max((each for each in alike if each[2] <= alike[0][2] + tolerance), key=lambda each: each[1])
+    return best[3]
 
 
 def _match(reference: PromptReference, hits: Sequence[Hit], heard: Sequence[Samples], name: str = "") -> PromptMatch:

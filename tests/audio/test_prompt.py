@@ -180,3 +180,21 @@ def test_hold_music_is_recognised_wherever_it_starts(prompts: Prompts, start_s: 
 def test_speech_and_silence_are_no_hold_music(prompts: Prompts):
     for sound in (prompts["en/busy"].samples, silence(5), silence(0)):
         assert match_excerpt(sound, 8000, prompts["music"]).share <= 0.2
+
+
+def test_of_repetitions_that_are_as_like_the_first_counts(prompts: Prompts):
+    reference = prompts["es/greeting"]
+    once = received(reference, Channel(codec="pcmu"))
+    noise = np.random.default_rng(1).normal(0, 0.003, once.size).astype(np.float32)
+    sound = np.concatenate([once + noise, once])
+    assert match_prompt(once, RATE, reference).score == match_prompt(once + noise, RATE, reference).score == 1.0
+    (found,) = (match for match in identify(sound, RATE, prompts) if match.name == "es/greeting")
+    assert found.first_sound_s == pytest.approx(2.0, abs=0.03)
+
+
+def test_a_whole_repetition_counts_more_than_a_part(prompts: Prompts):
+    reference = prompts["es/greeting"]
+    part, whole = received(reference, cut_end=1.0), received(reference)
+    match = match_prompt(np.concatenate([part, whole]), RATE, reference)
+    assert match.whole()
+    assert match.first_sound_s == pytest.approx(part.size / RATE + 2.0, abs=0.03)
