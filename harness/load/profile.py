@@ -83,7 +83,8 @@ class LoadAgents(Section):
     hang_up_share: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Part of the calls that the agent ends; the customer ends the others."""
     decline_share: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Part of the times an agent's phone rings in which the agent declines; the queue must find another one."""
+    """Part of the times an agent's phone rings in which the agent declines; the queue must find another one.
+    Who clicked to call declines nothing."""
 
 
 class MediaSection(Section):

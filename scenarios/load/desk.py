@@ -149,7 +149,9 @@ class Desk:
         if live is not None:
             live.rings_agent(leg, extension, queue)
         after_s = live.plan.answer_after_s if live is not None else CUSTOMER_ANSWERS_S
-        self._loop.call_later(after_s, self._agent_acts, call, leg, extension, live, self._declines())
+        # Who clicked wants the call.
+        declines = clicked is None and self._declines()
+        self._loop.call_later(after_s, self._agent_acts, call, leg, extension, live, declines)
 
     def _agent_acts(self, call: IncomingCall, leg: Leg, extension: str, live: LiveCall | None, declines: bool) -> None:
         if leg.ended.done():

@@ -145,6 +145,17 @@ def test_who_has_clicked_takes_no_other_call():
     at_desk(test)
 
 
+def test_who_has_clicked_does_not_decline_the_call():
+    async def test(desk):
+        back = a_call(flow=Flow.CALLBACK)
+        desk.add(back)
+        desk.clicks("3000", back)
+        desk.agent_rings(PhoneCall("anonymous", "3000"))
+        await back.agent_answered
+
+    at_desk(test, declines=True)
+
+
 def test_nobody_is_chosen_twice_and_the_longest_idle_comes_first():
     async def test(desk):
         live = a_call()
