@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -253,6 +254,15 @@ def identify(received: Samples, rate_hz: int, prompts: Mapping[str, PromptRefere
     return tuple(sorted(present, key=lambda match: match.score, reverse=True))
 
 
+class _Set(NamedTuple):
+    """Blocks of a prompt at about one offset (samples), and the sum of their correlations."""
+
+    size: int
+    correlation: float
+    offset: float
+    hits: dict[int, Hit]
+
+
 def _consistent(hits: Sequence[Hit], starts: Sequence[int]) -> dict[int, Hit]:
     """The largest set of blocks found at one offset, each block once.
 
@@ -263,19 +273,21 @@ def _consistent(hits: Sequence[Hit], starts: Sequence[int]) -> dict[int, Hit]:
         return {}
     offsets = np.array([hit.position - starts[hit.block] for hit in hits])
     tolerance = OFFSET_TOLERANCE_S * ANALYSIS_HZ
-    sets: list[tuple[int, float, float, dict[int, Hit]]] = []
+    sets: list[_Set] = []
     for centre in np.unique(offsets):
         chosen: dict[int, Hit] = {}
         for index in np.flatnonzero(np.abs(offsets - centre) <= tolerance):
             hit = hits[int(index)]
             if hit.block not in chosen or hit.correlation > chosen[hit.block].correlation:
                 chosen[hit.block] = hit
-        sets.append((len(chosen), sum(hit.correlation for hit in chosen.values()), float(centre), chosen))
-    best = max(sets, key=lambda each: each[:2])
-    if best[0] == len(starts):
-        alike = [each for each in sets if each[0] == best[0] and each[1] >= best[1] - _ALIKE * best[0]]
-        best = max((each for each in alike if each[2] <= alike[0][2] + tolerance), key=lambda each: each[1])
-    return best[3]
+        sets.append(_Set(len(chosen), sum(hit.correlation for hit in chosen.values()), float(centre), chosen))
+    best = max(sets, key=lambda each: (each.size, each.correlation))
+    if best.size == len(starts):
+        least = best.correlation - _ALIKE * best.size
+        alike = [each for each in sets if each.size == best.size and each.correlation >= least]
+        until = alike[0].offset + tolerance
+        best = max((each for each in alike if each.offset <= until), key=lambda each: each.correlation)
+    return best.hits
 
 
 def _match(reference: PromptReference, hits: Sequence[Hit], heard: Sequence[Samples], name: str = "") -> PromptMatch:

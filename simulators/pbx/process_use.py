@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+"""The kernel's unit of processor time in ``/proc``."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 # Of /proc/<pid>/stat, counted after the program's name, which may hold anything (proc(5)).
 _UTIME, _STIME = 11, 12
@@ -42,5 +43,5 @@ class ProcessUse:
         before, self._before = self._before, (at, ticks)
         cpu = None
         if before is not None and at > before[0]:
-            cpu = (ticks - before[1]) / _TICKS_PER_S / (at - before[0])
+            cpu = (ticks - before[1]) / TICKS_PER_S / (at - before[0])
         return Use(cpu, (resident - of_files) * _PAGE_BYTES, descriptors)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from harness.lag import STALL_S, Stalled
+from simulators.pbx.process_use import TICKS_PER_S
 
 PERIOD_S = 0.25
 _NS = 1_000_000_000
 _STEAL = 7
 """Place of it among a processor's times in ``/proc/stat``."""
-_TICKS = os.sysconf("SC_CLK_TCK")
-"""In a second."""
 
 
 class StarvationWatch(threading.Thread):
@@ -69,7 +67,7 @@ class StarvationWatch(threading.Thread):
             return
         for name, *ticks in (line.split() for line in lines if line.startswith("cpu")):
             if name != "cpu" and len(ticks) > _STEAL:
-                yield name, int(ticks[_STEAL]) * _NS // _TICKS
+                yield name, int(ticks[_STEAL]) * _NS // TICKS_PER_S
 
     def _waits_of(self, pid: int) -> Iterator[tuple[str, int]]:
         # Threads and processes end while they are looked at.

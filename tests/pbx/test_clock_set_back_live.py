@@ -16,6 +16,7 @@ pytestmark = pytest.mark.live
 SEEN_S = 1.0
 """So long its threads are looked at."""
 NEXT_S = 90.0
+"""Longer than what Asterisk does regularly is ahead."""
 BUSY = 0.5
 """Part of a processor: one that runs without end takes all that it gets, others next to nothing."""
 

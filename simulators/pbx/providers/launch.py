@@ -23,6 +23,7 @@ MOUNT = "--mount"
 TRY_MOUNT = "--try-mount"
 CLONE_NEWNS = 0x00020000
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+_libc = ctypes.CDLL(None, use_errno=True)
 TERMINATE_S = 3.0
 """How long a guarded program may take to end when asked."""
 POLL_S = 0.02
@@ -30,7 +31,7 @@ POLL_S = 0.02
 
 def die_with(parent: int, number: int) -> None:
     """Have the kernel send this signal when the thread that started us ends; exec keeps this."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+    _libc.prctl(PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         sys.exit("the harness ended before its PBX started")
 
@@ -38,14 +39,13 @@ def die_with(parent: int, number: int) -> None:
 def mount(source: str, place: str) -> None:
     """Mount a directory at another place, seen by this process and its children only."""
     own_mounts()
-    _succeed(ctypes.CDLL(None, use_errno=True).mount(source.encode(), place.encode(), None, MS_BIND, None), place)
+    _succeed(_libc.mount(source.encode(), place.encode(), None, MS_BIND, None), place)
 
 
 def own_mounts() -> None:
     """Have mounts of one's own from now on."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    _succeed(libc.unshare(CLONE_NEWNS), "namespace of mounts")
-    _succeed(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "/")
+    _succeed(_libc.unshare(CLONE_NEWNS), "namespace of mounts")
+    _succeed(_libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "/")
 
 
 def _succeed(result: int, what: str) -> None:
@@ -89,7 +89,7 @@ def guard(arguments: list[str]) -> NoReturn:
     with contextlib.suppress(OSError):
         # Both do it, so that it is done whoever comes first.
         os.setpgid(child, child)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(parent):
         wanted.append(signal.SIGINT)
     deadline = 0.0
