@@ -70,6 +70,13 @@ class Inconclusive(TrunkproofError):
     exit_code = 3
 
 
+class MachineTooBusy(Inconclusive):
+    """This machine kept us from running, and what looked like a fault of the PBX may have come of that.
+
+    The one end of a scenario after which it is played once more: nothing was found out about the PBX.
+    """
+
+
 class NotRun(TrunkproofError):
     """The scenario does not apply: the target does not claim the feature, or this machine lacks a part.
 

@@ -170,6 +170,8 @@ class ScenarioRecord(Record):
     """Name of the trunk's profile there."""
     faults: list[Fault] = Field(default_factory=list)
     """What the PBX did wrong, where that has a kind."""
+    unjudged_before: str = ""
+    """Why it was played once before and not judged, empty when it was not: this machine was too busy."""
     deviates: bool = False
     """Not run because the target declares that the PBX does otherwise than required."""
     participants: list[Participant] = Field(default_factory=list)

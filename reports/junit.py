@@ -51,6 +51,8 @@ def _case(suite: ElementTree.Element, scenario: Evidence, run: Run) -> None:
     properties = ElementTree.SubElement(case, "properties")
     facts = [("verdict", record.verdict.value), ("blame", record.blame.value), ("talk_s", f"{record.talk_s:.3f}")]
     facts += [("requirement", requirement) for requirement in record.requirements]
+    if record.unjudged_before:
+        facts.append(("unjudged_before", record.unjudged_before))
     facts.append(("evidence", scenario.directory.relative_to(run.directory).as_posix()))
     for name, value in facts:
         ElementTree.SubElement(properties, "property", name=name, value=_attribute(value))

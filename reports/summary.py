@@ -87,6 +87,7 @@ def _scenario(run_directory: Path, evidence: Evidence) -> dict[str, Any]:
         "verdict": record.verdict.value,
         "blame": record.blame.value,
         "reason": record.reason,
+        **({"unjudged_before": record.unjudged_before} if record.unjudged_before else {}),
         "failed_step": f"{failed.keyword.strip()} {failed.text}" if failed else "",
         "duration_s": round(record.duration_s, 3),
         "talk_s": round(record.talk_s, 3),

@@ -77,6 +77,8 @@ def _cells(record: ScenarioRecord) -> tuple[Text, Text, str, str]:
     name = Text(one_line(record.name))
     if record.reason and record.verdict is not Verdict.PASS:
         name.append(f"\n{one_line(record.reason, limit=400)}", style=_REASON_STYLES[record.verdict])
+    if record.unjudged_before:
+        name.append("\nplayed twice: this machine was too busy to judge the first", style="dim")
     return (
         Text(VERDICT_WORDS[record.verdict], style=STYLES[record.verdict]),
         name,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from harness.errors import HarnessMisuse, Inconclusive, NotRun
+from harness.errors import NO_STALL, HarnessMisuse, Inconclusive, NotRun, PbxFault
 from harness.messages import Event
 from harness.process import AwaitExpired, SimulatorRefused
 from scenarios.ear import Ear
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 TRYING = 100
 NO_EVENTS = "PJMEDIA_RTP_EREMNORFC2833"
 """How pjsua2 says that the far end agreed on no telephone-event."""
+JUDGES_REQUEST = frozenset({400, 401, 403, 404, 405, 406, 413, 414, 415, 416, 420, 484, 485, 488, 501, 505, 606})
+"""Refusals (RFC 3261 section 21) by which a PBX judges the request itself; any other may come of somebody's delay."""
+DELAY_S = 1.0
+"""A delay of ours from which a PBX may refuse a call otherwise."""
 OWN_LEG_S = 5.0
 """Deadline, in s, of what happens between the customer's phone and the trunk alone."""
 
@@ -48,6 +52,11 @@ OWN_LEG_S = 5.0
 def payload_types(media: MediaTable) -> PayloadTypes:
     """The numbers that the trunk's offers have: the customer's phone offers them, and they pass as they are."""
     return PayloadTypes(opus=media.opus_payload_type, events=tuple(media.telephone_events.items()))
+
+
+def stall_behind_refusal(code: int) -> float:
+    """The shortest stand-still of ours, in s, that may be behind a refusal; ``NO_STALL`` when none can."""
+    return NO_STALL if code in JUDGES_REQUEST else DELAY_S
 
 
 class Customer:
@@ -215,6 +224,11 @@ class Customer:
                 suggestion="add 'When the customer calls …' or 'Then the customer's phone rings' before",
             )
 
+    def _refused(self, what: str, ended: CallEnded) -> PbxFault:
+        return self._scene.fault(
+            f"the PBX refused {what}: {ended.code} {ended.reason}", stall_s=stall_behind_refusal(ended.code)
+        )
+
     def answered(self, within_s: float) -> float:
         """Wait for the PBX's answer; seconds from INVITE to 200. Raises PbxFault."""
         self._require_call()
@@ -231,9 +245,7 @@ class Customer:
                 f"the PBX did not answer {self.label}'s call to {self.called} within {within_s:g} s"
             ) from None
         if isinstance(event, CallEnded):
-            raise self._scene.fault(
-                f"the PBX refused {self.label}'s call to {self.called}: {event.code} {event.reason}"
-            )
+            raise self._refused(f"{self.label}'s call to {self.called}", event)
         return event.at - self.placed_at
 
     def rings(self, within_s: float) -> None:
@@ -255,7 +267,7 @@ class Customer:
                 f"{self.label}'s call to {self.called} did not ring within {within_s:g} s"
             ) from None
         if isinstance(event, CallEnded):
-            raise self._scene.fault(f"the PBX refused {self.label}'s call: {event.code} {event.reason}")
+            raise self._refused(f"{self.label}'s call", event)
         if isinstance(event, CallConnected):
             raise NotRun("this PBX answers without ringing first, so the customer cannot give up before the answer")
 

@@ -419,19 +419,19 @@ class Scene:
         """A fault of the PBX with what happened as its detail; ``stall_s`` and ``kind`` as in PbxFault."""
         return PbxFault(reason, detail=self.situation(), stall_s=stall_s, kind=kind)
 
-    def longest_stall_s(self) -> float:
-        """How long at most one of our own processes, or of the PBX's where it runs here, was kept from running in
-        this scenario, in s."""
+    def longest_stall(self) -> tuple[str, float]:
+        """Which of our own processes, or of the PBX's where it runs here, was kept from running longest in this
+        scenario, and how long, in s."""
         marks = [
             *self.phone_marks(),
             (self.testbed.trunk, self._trunk_mark),
             (self.testbed.platform, self.whatsapp.mark),
         ]
-        stalls = [e for simulator, mark in marks for e in simulator.events(mark) if isinstance(e, Stalled)]
-        stalls += [stall for stall in self.testbed.stalls if stall.at >= self.started_at]
+        stalls = [(s.name, e.for_s) for s, mark in marks for e in s.events(mark) if isinstance(e, Stalled)]
+        stalls += [("the harness itself", e.for_s) for e in self.testbed.stalls if e.at >= self.started_at]
         log = self.testbed.system.running.stalls
-        stalls += read_stalls(Path(log), self.started_at) if log else []
-        return max((stall.for_s for stall in stalls), default=0.0)
+        stalls += [("the PBX", e.for_s) for e in read_stalls(Path(log), self.started_at)] if log else []
+        return max(stalls, key=lambda stall: stall[1], default=("nothing", 0.0))
 
     def trunk_invites(self, *, to_pbx: bool) -> list[SipTraceEntry]:
         """INVITEs of the scenario between trunk and PBX, in one direction, repetitions included."""

@@ -3,9 +3,11 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from rich.console import Console
 
 import reports
 from harness.verdict import Blame, Verdict
+from reports.terminal import print_table
 from reports.wording import duration
 from tests.reports.sample_run import scenario, whole_call, write_run
 
@@ -102,3 +104,18 @@ def test_the_headline_has_no_build_suffix(tmp_path):
     written = reports.write(tmp_path)
     assert written.headline == "No fault found: 1 of 1 scenario passed on the 8x8 trunk, Asterisk 22.10.1"
     assert summary(tmp_path)["pbx_version"] == "Asterisk 22.10.1+dfsg+~cs6.17"
+
+
+def test_a_scenario_played_twice_says_so_everywhere(tmp_path):
+    why = "this machine was too busy to judge: the PBX did not run for 4534 ms"
+    write_run(tmp_path)
+    scenario(tmp_path, "Twice", Verdict.PASS, unjudged_before=why)
+    scenario(tmp_path, "Once", Verdict.PASS, line=9)
+    written = reports.write(tmp_path)
+    told = {one["name"]: one.get("unjudged_before") for one in summary(tmp_path)["scenarios"]}
+    assert told == {"Twice": why, "Once": None}
+    for path in (written.html, written.junit):
+        assert path.read_text(encoding="utf-8").count(why) >= 1, path
+    console = Console(record=True, width=100)
+    print_table(tmp_path, console)
+    assert console.export_text().count("played twice") == 1

@@ -20,7 +20,7 @@ from scenarios.checks import clear_pbx
 from scenarios.scene import Scene
 from scenarios.system import RunSettings, require_claims
 from scenarios.testbed import Testbed
-from trunkproof.plugin import placing, recorder, terminal
+from trunkproof.plugin import placing, recorder, second_play, terminal
 from trunkproof.plugin.feature_file import FeatureFile, collect_feature
 from trunkproof.plugin.live_run import LiveRun
 from trunkproof.plugin.options import add_options, feature_paths
@@ -95,6 +95,7 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
     """In workers, before xdist's own hook looks for groups; a serial run knows its targets only later."""
     placing.leave_out_load(config, items)
+    second_play.allow(items, config)
     if SETTINGS in config.stash:
         placing.assign(items, config.stash[SETTINGS].targets)
         placing.long_ones_first(items)
@@ -189,6 +190,8 @@ def scene(request: pytest.FixtureRequest, workbench: Workbench) -> Iterator[Scen
             testbed.pbx.reset()
     finally:
         scene.switch_all_off()
+        # What is played once more must not be taken for this scene if its own cannot be set.
+        del request.node.stash[recorder.SCENE]
 
 
 @pytest.hookimpl(wrapper=True)

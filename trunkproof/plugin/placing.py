@@ -32,8 +32,8 @@ OWN_GROUPS = 3
 
 
 def tags_of(item: pytest.Item) -> list[str]:
-    """Names of the item's markers: tags of the scenario, its feature and its examples are among them."""
-    return [mark.name for mark in item.iter_markers()]
+    """Tags of the scenario, its feature and its examples: its markers without arguments."""
+    return [mark.name for mark in item.iter_markers() if not mark.args and not mark.kwargs]
 
 
 def pbx_calls(item: pytest.Item) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, time
@@ -16,7 +16,7 @@ from pytest_bdd.parser import Scenario
 from pytest_bdd.parser import Step as GherkinStep
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
-from harness.errors import NO_STALL, Inconclusive, KnownDeviation, PbxFault, TrunkproofError
+from harness.errors import NO_STALL, Inconclusive, KnownDeviation, MachineTooBusy, PbxFault, TrunkproofError
 from harness.evidence import Fault, ScenarioRecord, Step, StepStatus, slug, write_record
 from harness.requirements import TAG_PREFIX
 from harness.verdict import Verdict, of_error
@@ -30,11 +30,10 @@ from scenarios.trunk_rules import keeps_the_trunks_rules, with_broken_rules
 from simulators.trunk.profile import load_profile
 from trunkproof.plugin.attachments import attach_evidence
 from trunkproof.plugin.feature_file import example_of, rendered
-from trunkproof.plugin.placing import GROUP, PLACEMENT, tags_of
+from trunkproof.plugin.placing import PLACEMENT, tags_of
 from trunkproof.plugin.requirement_tags import with_values
+from trunkproof.plugin.second_play import put_aside
 
-NOT_TAGS = frozenset({"parametrize", "usefixtures", GROUP})
-"""Markers that are none of the feature's own."""
 NO_EVIDENCE: dict[str, Any] = {"talk_s": 0.0}
 
 
@@ -50,6 +49,7 @@ class Recording:
     started_wall: float = field(default_factory=time)
     steps: list[Step] = field(default_factory=list)
     record: ScenarioRecord | None = None
+    unjudged_before: str = ""
     _step_began_at: float = 0.0
     _step_stack: ExitStack = field(default_factory=ExitStack)
 
@@ -61,7 +61,13 @@ class Recording:
         example, scenario = example_of(item), rendered(item)
         plain = template.name == scenario.name and example
         name = f"{scenario.name} ({', '.join(example.values())})" if plain else scenario.name
-        return cls(item, settings, scenario, name)
+        recording = cls(item, settings, scenario, name)
+        earlier = item.stash.get(RECORDING, None)
+        if earlier is not None and earlier.record is not None:
+            recording.unjudged_before = earlier.record.reason
+            with suppress(OSError):
+                put_aside(recording.directory, settings.directory)
+        return recording
 
     @property
     def scene(self) -> Scene | None:
@@ -75,7 +81,7 @@ class Recording:
     def tags(self) -> list[str]:
         assert isinstance(self.item, pytest.Function)
         example = example_of(self.item)
-        return sorted(with_values(tag, example) for tag in set(tags_of(self.item)) - NOT_TAGS)
+        return sorted(with_values(tag, example) for tag in set(tags_of(self.item)))
 
     @property
     def directory(self) -> Path:
@@ -135,11 +141,11 @@ class Recording:
                 detail=error.detail,
                 stall_s=NO_STALL,
             )
-        stall_s = self.scene.longest_stall_s()
+        who, stall_s = self.scene.longest_stall()
         if stall_s < error.stall_s:
             return error
-        return Inconclusive(
-            f"this machine was too busy to judge: a simulator or the PBX did not run for {stall_s * 1000:.0f} ms "
+        return MachineTooBusy(
+            f"this machine was too busy to judge: {who} did not run for {stall_s * 1000:.0f} ms "
             f"(run fewer scenarios side by side). What looked like a fault: {error}",
             detail=error.detail,
         )
@@ -183,6 +189,7 @@ class Recording:
             target=self.placement.target.target.name,
             profile=load_profile(self.placement.profile).name,
             faults=faults,
+            unjudged_before=self.unjudged_before,
             deviates=isinstance(error, KnownDeviation),
             **evidence,
         )

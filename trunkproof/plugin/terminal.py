@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from harness.verdict import Verdict
 from trunkproof.plugin.live_run import LiveRun
+from trunkproof.plugin.second_play import RERUN
 
 SIGNS = {
     Verdict.PASS: "[green]✓[/green]",
@@ -65,16 +66,20 @@ class ScenarioReporter(TerminalReporter):  # type: ignore[misc]  # the one way t
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         properties = dict(report.user_properties)
+        again = report.outcome == RERUN
         if report.when == "call":
-            self._done += 1
+            self._done += not again
             verdict = Verdict(str(properties.get("trunkproof.verdict", Verdict.INCONCLUSIVE)))
             name = properties.get("trunkproof.name", report.nodeid)
+            number = "" if again else self._done
             self._run.progress.console.print(
-                f"{SIGNS[verdict]} {self._done:>3}  {escape(str(name))}  [dim]{report.duration:.1f} s[/dim]",
+                f"{SIGNS[verdict]} {number:>3}  {escape(str(name))}  [dim]{report.duration:.1f} s[/dim]",
                 highlight=False,
             )
             if verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
                 self._run.progress.say(f"        {properties.get('trunkproof.reason', '')}")
+            if again:
+                self._run.progress.say("        it is played once more")
         elif report.failed:
             reason = str(report.longrepr).strip().splitlines()[-1]
             self._run.progress.say(f"?      {report.nodeid.rpartition('::')[2]}: {reason}")
