@@ -28,6 +28,8 @@ AGAIN_S = 3.0
 """A 200 without ACK comes again after 0.5 s and 1.5 s (RFC 3261 section 13.3.1.4); the rest is for a busy machine."""
 UNKNOWN_CALL, OLD_REQUEST, SECOND_WAY = "RFC3261-12.2.2-a", "RFC3261-12.2.2-b", "RFC3261-8.2.2.2"
 """Requirements that a target's deviations name."""
+ACK_WAIT_S = 32.0
+"""How long a PBX sends a 200 again that gets no ACK: 64 times T1 (RFC 3261 section 13.3.1.4)."""
 _IN_ONE_SEGMENT = 3
 _CUTS = (5, 60, -40, -7)
 """Where a message is cut into segments: in its first line, in a header, before and in its body."""
@@ -131,6 +133,33 @@ def answers_until_acknowledged(scene: Scene, customer: Customer) -> None:
             "ACK gets lost would stay half open (RFC 3261 section 13.3.1.4)"
         )
     scene.note(f"200 came {count} times")
+
+
+def ends_what_nobody_acknowledges(scene: Scene, customer: Customer) -> None:
+    """The PBX has ended a call, by BYE, whose 200 it sent in vain. Raises PbxFault; Inconclusive when somebody else
+    ended it before."""
+    call_id = trunk_call(scene, customer).pbx_call_id
+    pbx = scene.testbed.target.pbx.host
+    waited_s = ACK_WAIT_S + scene.testbed.target.deadlines.release_s
+
+    def of_call() -> list[SipTraceEntry]:
+        return [e for e in _between(scene.trunk_messages(), pbx) if e.call_id == call_id]
+
+    def byes(entries: Iterable[SipTraceEntry]) -> list[SipTraceEntry]:
+        return [e for e in entries if e.first_line.startswith("BYE ")]
+
+    entries = eventually(of_call, lambda found: bool(byes(found)), waited_s)
+    answers = [e for e in entries if host_of(e.source) == pbx and _is_answer(e)]
+    ends = byes(entries)
+    if ends and host_of(ends[0].source) != pbx:
+        raise Inconclusive(f"{customer.label}'s call was ended by the trunk before the PBX gave up")
+    if not ends:
+        raise scene.fault(
+            f"the PBX sent its 200 {_times(len(answers))} without an ACK and has not ended the call within "
+            f"{waited_s:g} s: an agent sits in a call that nobody is in (RFC 3261 section 13.3.1.4)"
+        )
+    after_s = ends[0].at - answers[0].at
+    scene.note(f"200 came {_times(len(answers))} without an ACK, BYE after {after_s:.1f} s")
 
 
 def acknowledges_each(scene: Scene) -> None:

@@ -115,6 +115,7 @@ VARIANTS: dict[str, str] = {
     "sends each INVITE and BYE twice": _table("proxies", 'repeats = ["INVITE", "BYE"]'),
     "sends each final response twice": _table("proxies", "repeats_answers = true"),
     "sends each INVITE by two ways": _table("proxies", "second_way = true"),
+    "loses every ACK": _table("proxies", "acks_lost = 1000"),
     f"loses the first {ACKS_LOST} ACKs": _table("proxies", f"acks_lost = {ACKS_LOST}"),
 }
 """What the trunk does, in words, and the changes of its profile that make it so."""

@@ -9,6 +9,7 @@ from scenarios.trunk_dialogs import (
     acknowledges_each,
     answers_until_acknowledged,
     cancel_crossed_the_answer,
+    ends_what_nobody_acknowledges,
     gives_up_at_the_answer,
     refuses_old_bye,
     refuses_second_way,
@@ -65,6 +66,12 @@ def second_way(scene: Scene) -> None:
 def answer_again(scene: Scene) -> None:
     """Each lost ACK brings the 200 again, after 0.5 s and 1.5 s (RFC 3261 section 13.3.1.4)."""
     answers_until_acknowledged(scene, scene.last_customer)
+
+
+@then("the PBX ends the call whose answer nobody acknowledges")
+def nobody_acknowledges(scene: Scene) -> None:
+    """It sends its 200 again for 32 s, then BYE (RFC 3261 section 13.3.1.4)."""
+    ends_what_nobody_acknowledges(scene, scene.last_customer)
 
 
 @then("the PBX has acknowledged each of the trunk's final responses")

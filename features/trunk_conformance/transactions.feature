@@ -50,6 +50,19 @@ Feature: Transactions and dialogs at the trunk
       Then both sides of the call have ended
       And nothing of the call is left on the PBX
 
+    @long
+    @req.RFC3261-13.3.1.4-b
+    Scenario: The PBX ends a call whose answer nobody acknowledges
+      Given the trunk loses every ACK
+      And the support line is open with 1 agent ready
+      And a customer
+      When the customer calls the direct number
+      Then an agent's phone rings
+      When the agent answers
+      Then the PBX ends the call whose answer nobody acknowledges
+      And both sides of the call have ended
+      And nothing of the call is left on the PBX
+
     @claims.calls_customers
     @req.RFC3261-13.2.2.4 @req.RFC3261-12.2.1.1-b @req.RFC4028-5
     Scenario: The PBX acknowledges an answer that comes twice

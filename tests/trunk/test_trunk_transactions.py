@@ -24,6 +24,7 @@ from scenarios.trunk_dialogs import (
     acknowledges_each,
     answers_until_acknowledged,
     cancel_crossed_the_answer,
+    ends_what_nobody_acknowledges,
     refuses_old_bye,
     refuses_unknown_call,
     takes_one_in_several_segments,
@@ -80,6 +81,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     monkeypatch.setattr(checks, "monotonic", clock.monotonic)
     monkeypatch.setattr(checks, "sleep", clock.sleep)
     return clock
+
+
+def entry(way: str, first: str, cseq: str, at: float = 0.0, *headers: str) -> SipTraceEntry:
+    """A message between trunk and PBX; ``way`` is ``>`` to the PBX."""
+    lines = [first, "Call-ID: c", f"CSeq: {cseq}", f"From: <sip:{CUSTOMER}@x>;tag=a", f"To: <sip:{CUSTOMER}@y>"]
+    ends = [f"{TRUNK}:5060", f"{PBX}:5060"]
+    source, destination = ends if way == ">" else ends[::-1]
+    raw = "\r\n".join([*lines, *headers, "", ""])
+    return SipTraceEntry(at=at, wall=at, source=source, destination=destination, transport="udp", raw=raw)
 
 
 # Requests inside calls
@@ -169,6 +179,37 @@ def test_a_pbx_that_answers_once(rig: RigMaker, clock: FakeClock) -> None:
         answers_until_acknowledged(scene_of(r), CALLER)  # type: ignore[arg-type]
 
 
+def test_a_pbx_that_gives_up(rig: RigMaker) -> None:
+    r = rig()
+    r.trunk.call(VaryProfile(changes=VARIANTS["loses every ACK"]))
+    sent, got = place(r)
+    r.pbx.answer(got, 200, "OK", sdp=ANSWER_SDP)
+    r.phone.acknowledge(sent, r.phone.response(200))
+    for _ in range(10):
+        r.pbx.answer(got, 200, "OK", sdp=ANSWER_SDP)
+    r.pbx.nothing(0.3, lambda m: m.method == "ACK" and m.is_request)
+    r.trunk.wait_for(CallStarted, timeout_s=4)
+    r.pbx.in_their_dialog(got, "BYE")
+    r.pbx.response(200, "BYE")
+    scene = scene_of(r)
+    ends_what_nobody_acknowledges(scene, CALLER)  # type: ignore[arg-type]
+    assert scene.notes[0].startswith("200 came 11 times without an ACK, BYE after")
+
+
+UNACKNOWLEDGED = [entry("<", "SIP/2.0 200 OK", "1 INVITE", at) for at in (1.0, 1.5)]
+
+
+def test_a_pbx_that_never_gives_up(clock: FakeClock) -> None:
+    with pytest.raises(PbxFault, match="the PBX sent its 200 2 times without an ACK and has not ended the call within"):
+        ends_what_nobody_acknowledges(scene_with(UNACKNOWLEDGED), CALLER)  # type: ignore[arg-type]
+
+
+def test_a_call_that_the_trunk_ends_says_nothing_of_the_pbx(clock: FakeClock) -> None:
+    ended = [*UNACKNOWLEDGED, entry(">", "BYE sip:x SIP/2.0", "2 BYE", 5.0)]
+    with pytest.raises(Inconclusive, match="ended by the trunk"):
+        ends_what_nobody_acknowledges(scene_with(ended), CALLER)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("tcp", [False, True])
 @pytest.mark.parametrize("code", [200, 486])
 def test_responses_that_come_twice(rig: RigMaker, clock: FakeClock, tcp: bool, code: int) -> None:
@@ -203,15 +244,6 @@ def test_responses_that_come_twice(rig: RigMaker, clock: FakeClock, tcp: bool, c
 def test_no_response_no_judgement(clock: FakeClock) -> None:
     with pytest.raises(Inconclusive, match="no final response"):
         acknowledges_each(scene_of(None))
-
-
-def entry(way: str, first: str, cseq: str, at: float = 0.0, *headers: str) -> SipTraceEntry:
-    """A message between trunk and PBX; ``way`` is ``>`` to the PBX."""
-    lines = [first, "Call-ID: c", f"CSeq: {cseq}", f"From: <sip:{CUSTOMER}@x>;tag=a", f"To: <sip:{CUSTOMER}@y>"]
-    ends = [f"{TRUNK}:5060", f"{PBX}:5060"]
-    source, destination = ends if way == ">" else ends[::-1]
-    raw = "\r\n".join([*lines, *headers, "", ""])
-    return SipTraceEntry(at=at, wall=at, source=source, destination=destination, transport="udp", raw=raw)
 
 
 def test_challenges_are_acknowledged_too() -> None:
