@@ -10,7 +10,7 @@ from time import monotonic, sleep
 
 from harness.audio.prompt import PromptReference
 from harness.audio.succession import HeardWord, WordListener
-from harness.errors import Inconclusive, NotRun
+from harness.errors import NO_STALL, Inconclusive, NotRun
 from harness.evidence import Mark
 from harness.target import Purpose
 from harness.trace import SipTraceEntry
@@ -86,6 +86,22 @@ def takes_keys_as(scene: Scene, customer: Customer, payload_type: int, clock_hz:
             f"the PBX takes keys as {_formats(answered)}; it was offered payload type {payload_type} at {clock_hz} Hz"
         )
     scene.note(f"offered {_formats(offered)}, answered {_formats(answered)}")
+
+
+def offers_keys_at(scene: Scene, customer: Customer, clock_hz: int) -> None:
+    """The PBX's own INVITE offers keys at that clock rate, among others perhaps. Raises PbxFault, Inconclusive; NotRun
+    when the INVITE has no offer."""
+    offer = _sdp_of(scene, trunk_call(scene, customer).pbx_call_id, "INVITE ")
+    if not offer:
+        raise NotRun("the PBX's INVITE has no SDP: the offer is the trunk's")
+    offered = event_formats(offer)
+    if clock_hz not in offered.values():
+        raise scene.fault(
+            f"the PBX's offer has {_formats(offered)}, nothing at {clock_hz} Hz: WhatsApp sends keys at 8000 Hz alone, "
+            f"so none of {customer.label}'s would come",
+            stall_s=NO_STALL,
+        )
+    scene.note(f"offered {_formats(offered)}")
 
 
 def understood(scene: Scene, customer: Customer, digits: str) -> None:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pytest_bdd import given, then, when
 
-from scenarios.dtmf import calls_order_line, ends_arrive, ends_were_lost, takes_keys_as, understood
+from scenarios.dtmf import (
+    calls_order_line,
+    ends_arrive,
+    ends_were_lost,
+    offers_keys_at,
+    takes_keys_as,
+    understood,
+)
 from scenarios.prompts import hears_prompt
 from scenarios.scene import Scene
 from steps.words import sentence
@@ -33,6 +40,13 @@ def keys_in(scene: Scene, customer: int, digits: str, tone: int, gap: int) -> No
 def takes_key_presses(scene: Scene, payload_type: int, clock: int) -> None:
     """The PBX's SDP answer has telephone-event under the payload type and clock rate that it was offered."""
     takes_keys_as(scene, scene.last_customer, payload_type, clock)
+
+
+@then(sentence("the PBX has offered key presses at {clock:d} Hz"))
+def has_offered_key_presses(scene: Scene, clock: int) -> None:
+    """The INVITE of the PBX's own call has telephone-event of that clock rate in its offer. Not run when the INVITE has
+    no offer."""
+    offers_keys_at(scene, scene.last_customer, clock)
 
 
 @then(sentence("{customer:Customer} is asked for the order number"))

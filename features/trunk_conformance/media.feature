@@ -106,3 +106,14 @@ Feature: Media at the trunk
     When the customer answers
     Then the customer and the agent hear each other
     And the trunk's answer had lines that the PBX had not offered
+
+  @claims.calls_customers @claims.digits_read_back
+  @req.T44
+  Scenario: The PBX's own offer has key presses at 8000 Hz
+    Given the support line is open with 1 agent ready
+    And a customer who has allowed calls
+    When the agent calls the customer
+    Then the customer's phone rings
+    When the customer answers
+    Then the customer and the agent hear each other
+    And the PBX has offered key presses at 8000 Hz

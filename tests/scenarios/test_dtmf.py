@@ -16,7 +16,7 @@ from harness.errors import Inconclusive, NotRun, PbxFault
 from harness.trace import SipTraceEntry
 from scenarios import dtmf
 from scenarios.customer import Customer
-from scenarios.dtmf import ends_were_lost, sent_as_pressed, takes_keys_as, understood
+from scenarios.dtmf import ends_were_lost, offers_keys_at, sent_as_pressed, takes_keys_as, understood
 from simulators.pbx.asterisk.make_prompts import PROMPTS
 from simulators.trunk.protocol import (
     CallStarted,
@@ -122,6 +122,26 @@ def test_without_the_offer_nobody_is_to_blame() -> None:
     messages = [message("INVITE sip:a@b SIP/2.0", sdp((101, 8000))), message("SIP/2.0 200 OK", sdp((101, 8000)))]
     with pytest.raises(Inconclusive, match="the offer to the PBX has 101 at 8000 Hz, not payload type 126"):
         takes_keys_as(scene(messages=messages), customer(), 126, 8000)
+
+
+@pytest.mark.parametrize(
+    ("offer", "why"),
+    [([], "offer has no telephone-event, nothing at 8000 Hz"), ([(101, 48000)], "offer has 101 at 48000 Hz, nothing")],
+)
+def test_a_pbx_whose_offer_lacks_whatsapps_clock_is_at_fault(offer: list[tuple[int, int]], why: str) -> None:
+    with pytest.raises(PbxFault, match=why):
+        offers_keys_at(scene(messages=[message("INVITE sip:a@b SIP/2.0", sdp(*offer))]), customer(), 8000)
+
+
+def test_a_pbx_that_offers_several_clocks() -> None:
+    present = scene(messages=[message("INVITE sip:a@b SIP/2.0", sdp((101, 48000), (126, 8000)))])
+    offers_keys_at(present, customer(), 8000)
+    assert present.notes == ["offered 101 at 48000 Hz, 126 at 8000 Hz"]
+
+
+def test_a_pbx_that_offers_nothing_yet() -> None:
+    with pytest.raises(NotRun, match="no SDP"):
+        offers_keys_at(scene(messages=[message("INVITE sip:a@b SIP/2.0", "")]), customer(), 8000)
 
 
 @pytest.mark.parametrize(
