@@ -13,9 +13,9 @@ from math import gcd
 import numpy as np
 import numpy.typing as npt
 from scipy.fft import irfft, rfft
-from scipy.signal import resample_poly
 
 from harness.audio.levels import Samples
+from harness.audio.polyphase import polyphase
 
 ANALYSIS_HZ = 8000
 BLOCK_S = 0.5
@@ -118,7 +118,7 @@ class StreamResampler:
         usable = (self._buffer.size - 2 * self._margin) // self._down * self._down
         if usable <= 0:
             return np.empty(0, dtype=np.float32)
-        resampled = resample_poly(self._buffer[: usable + 2 * self._margin], self._up, self._down)
+        resampled = polyphase(self._buffer[: usable + 2 * self._margin], self._up, self._down)
         first = self._margin // self._down * self._up
         self._buffer = self._buffer[usable:]
         return np.asarray(resampled[first : first + usable // self._down * self._up], dtype=np.float32)

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.ndimage import uniform_filter1d
-from scipy.signal import resample_poly
 
 from harness.audio.blocks import ANALYSIS_HZ, emphasised
 from harness.audio.levels import SOUND_DBOV, Samples, frame_levels
+from harness.audio.polyphase import polyphase
 from harness.audio.wav import resample
 
 PROMINENCE = 3.0
@@ -108,7 +108,7 @@ def _response(said: Samples, received: Samples, longest_s: float) -> npt.NDArray
 def _whole_gain(around: npt.NDArray[np.float64], least: float) -> float:
     """Gain of a copy whose parts a jitter buffer has shifted against each other: each part has a peak of its own."""
     # A delay of half a sample spreads a peak; between the samples it is whole.
-    near = np.abs(resample_poly(around, _FINER, 1))
+    near = np.abs(polyphase(around, _FINER, 1))
     apart = round(_APART_S * ANALYSIS_HZ * _FINER)
     gain = 0.0
     while (best := float(near.max())) >= least or not gain:

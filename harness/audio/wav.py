@@ -18,6 +18,7 @@ import numpy.typing as npt
 import soundfile
 
 from harness.audio.levels import Samples
+from harness.audio.polyphase import polyphase
 from harness.errors import HarnessMisuse, Inconclusive
 
 HEADER_BYTES = 44
@@ -188,11 +189,8 @@ def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
     """The same sound at another rate, band-limited (polyphase filter)."""
     if from_hz == to_hz or samples.size == 0:
         return samples
-    # It takes 0.8 s to import, which processes that never come here need not wait for.
-    from scipy.signal import resample_poly
-
     divisor = gcd(from_hz, to_hz)
-    return np.asarray(resample_poly(samples, to_hz // divisor, from_hz // divisor), dtype=np.float32)
+    return np.asarray(polyphase(samples, to_hz // divisor, from_hz // divisor), dtype=np.float32)
 
 
 def _layout(octets: bytes) -> _Layout:

@@ -32,7 +32,7 @@ def test_page_names_every_module():
     for trial in TRIALS:
         assert trial.of.count(";") == 1
     modules = {path.stem for path in (PAGE.parents[1] / "harness" / "audio").glob("*.py")}
-    plumbing = {"__init__", "blocks", "g711", "levels", "wav", "waveform"}
+    plumbing = {"__init__", "blocks", "g711", "levels", "polyphase", "wav", "waveform"}
     assert {name for name in modules - plumbing if f"`{name}`" not in page} == set()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from importlib import import_module
 
 from scenarios.crew import Crew
 from scenarios.own_pbx import OwnPbx
@@ -18,6 +19,8 @@ class Workbench:
     """See the module. PBXs and testbeds come with the first scenario that needs them."""
 
     def __init__(self, settings: RunSettings, worker: str) -> None:
+        # Recognising sound needs it, and it takes 0.8 s to import: no call is to wait for that.
+        import_module("scipy.signal")
         self.worker = worker
         self._settings = settings
         digits = "".join(c for c in worker if c.isdigit())
