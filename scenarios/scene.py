@@ -15,7 +15,7 @@ from harness.audio.beacon import BEACONS_HZ, write_beacon
 from harness.errors import HarnessMisuse, Inconclusive, NotRun, PbxFault
 from harness.lag import Stalled
 from harness.messages import Event
-from harness.process import AwaitExpired, Simulator, SimulatorDied
+from harness.process import AwaitExpired, Simulator, SimulatorDied, SimulatorRefused
 from harness.target import Purpose
 from harness.target.ivr_paths import Way
 from harness.trace import SipTraceEntry, host_of, read_trace
@@ -33,7 +33,7 @@ from scenarios.trunk_calls import trunk_call
 from scenarios.whatsapp import WhatsApp
 from simulators.pbx.starved import read_stalls
 from simulators.phones.protocol import CallEnded, CallIncoming, CallProgress, Codec, HangUp, MediaActive
-from simulators.trunk.protocol import CallFinished, CallFrom, CallStarted, VaryProfile
+from simulators.trunk.protocol import CallFinished, CallFrom, CallStarted, VaryProfile, WhereCustomersCall
 
 if TYPE_CHECKING:
     from scenarios.load_run import LoadFigures
@@ -383,7 +383,10 @@ class Scene:
         return notes
 
     def trunk_events(self) -> list[Event]:
-        """The trunk's events of this scenario."""
+        """The trunk's events of this scenario, with all that came before what phones have seen by now."""
+        # Each simulator tells by a pipe of its own: what the trunk told before its answer is here when that is.
+        with suppress(SimulatorDied, SimulatorRefused):
+            self.testbed.trunk.call(WhereCustomersCall())
         return self.testbed.trunk.events(self._trunk_mark)
 
     def ears(self) -> list[Ear]:
