@@ -17,7 +17,7 @@ pytestmark = pytest.mark.live
 
 @pytest.fixture(scope="module")
 def parallel(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return run_trunkproof(tmp_path_factory.mktemp("parallel"), "-n", "4", feature=FEATURES)
+    return run_trunkproof(tmp_path_factory.mktemp("parallel"), "-n", "6", feature=FEATURES)
 
 
 def test_everything_passes_side_by_side(parallel: Finished) -> None:
