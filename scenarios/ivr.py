@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from harness.audio.blocks import ANALYSIS_HZ
 from harness.audio.prompt import Hearing, identify, match_prompt
@@ -15,13 +16,16 @@ from scenarios.checks import same_number
 from scenarios.customer import Customer
 from scenarios.prompts import hears_beginning, hears_prompt, reference_of, spoken
 from scenarios.scene import Scene
-from simulators.phones.protocol import MediaActive
+from simulators.phones.protocol import CallConnected, MediaActive
 
 FAST_MS = 40
 """Tone and pause of keys sent as fast as ITU-T Q.24 lets them be, in ms."""
 
 EARLY_MEDIA_S = 0.8
 """How long after it rings a phone may still wait for early media, in s."""
+
+UNDER_WAY_S = 0.15
+"""How long a key that is pressed may take to reach the PBX, in s."""
 
 EDGE_S = 0.3
 """Silence that a prompt's file may have at its ends, in s."""
@@ -231,7 +235,8 @@ def prompt_stops(scene: Scene, customer: Customer) -> None:
 
 
 def presses_before_answer(scene: Scene, customer: Customer, keys: str) -> None:
-    """Press keys in early media, before the PBX answers. Raises NotRun when there is no such time."""
+    """Press keys in early media, before the PBX answers. Raises NotRun when there is no such time, Inconclusive when
+    the answer may have come before the keys."""
     customer.rings(scene.testbed.target.deadlines.answer_s)
     try:
         scene.testbed.customers.wait_for(
@@ -242,6 +247,9 @@ def presses_before_answer(scene: Scene, customer: Customer, keys: str) -> None:
             "this PBX sends no early media (183 with SDP), so no key can be pressed before its answer"
         ) from None
     customer.presses(keys, tone_ms=FAST_MS, gap_ms=FAST_MS)
-    if customer.connected_at() is not None:
-        raise Inconclusive("the PBX answered before the key could be pressed")
+    with suppress(AwaitExpired):
+        scene.testbed.customers.wait_for(
+            CallConnected, lambda e: e.call == customer.call, timeout_s=UNDER_WAY_S, since=customer.mark
+        )
+        raise Inconclusive("the PBX answered before the key could be pressed, or as it was")
     scene.note(f"{customer.label} presses {keys} before the answer")
