@@ -7,7 +7,7 @@ import warnings
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic, sleep, time
 from typing import Any
 
 import allure
@@ -16,6 +16,7 @@ from pytest_bdd.parser import Scenario
 from pytest_bdd.parser import Step as GherkinStep
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
+from harness import lag
 from harness.errors import NO_STALL, Inconclusive, KnownDeviation, MachineTooBusy, PbxFault, TrunkproofError
 from harness.evidence import Fault, ScenarioRecord, Step, StepStatus, slug, write_record
 from harness.requirements import TAG_PREFIX
@@ -27,6 +28,7 @@ from scenarios.scene import Scene
 from scenarios.scene_evidence import gather
 from scenarios.system import Placement, RunSettings, require_claims
 from scenarios.trunk_rules import keeps_the_trunks_rules, with_broken_rules
+from simulators.pbx import starved
 from simulators.trunk.profile import load_profile
 from trunkproof.plugin.attachments import attach_evidence
 from trunkproof.plugin.feature_file import example_of, rendered
@@ -141,6 +143,10 @@ class Recording:
                 detail=error.detail,
                 stall_s=NO_STALL,
             )
+        if error.stall_s == NO_STALL:
+            return error
+        # A stall that is just over has not been told yet.
+        sleep(lag.PERIOD_S + starved.PERIOD_S)
         who, stall_s = self.scene.longest_stall()
         if stall_s < error.stall_s:
             return error
