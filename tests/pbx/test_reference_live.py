@@ -279,9 +279,8 @@ def boots(twin: Twin, directory: Path) -> None:
     logs = list(directory.rglob("log/messages.log"))
     assert len(logs) == (len(target.sites) or 1) * twin.starts, twin.name
     for log in logs:
-        # Hundreds of agents come into being at once in a PBX for load runs; Asterisk says how many wait.
-        expected = "high water mark" if twin.load else "\n"
-        assert [line for line in complaints(log) if expected not in line] == [], twin.name
+        # Where much comes into being at once, or a busy machine is slow at it, Asterisk says how much waits.
+        assert [line for line in complaints(log) if "high water mark" not in line] == [], twin.name
 
 
 def test_every_twin_boots_without_complaint(tmp_path: Path):
