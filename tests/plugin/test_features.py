@@ -95,13 +95,29 @@ def test_a_wrong_outline_of_the_map_is_refused(collect, good: str, bad: str, pro
     result.stdout.fnmatch_lines([problem])
 
 
-def test_an_example_is_found_by_its_name_with_its_values(collect, pytester: pytest.Pytester) -> None:
-    (pytester.path / "b.feature").write_text(EACH_WAY, encoding="utf-8")
+GREETED = (
+    "Feature: F\n  Scenario Outline: A caller is greeted\n    Given a customer in <country>\n"
+    "    Examples:\n      | country |\n      | Spain |\n      | Côte d'Ivoire |\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("feature", "words", "found"),
+    [
+        (EACH_WAY, "the_way_3_1_leads_to_invoices", ["*?3, 1-invoices-English?", "1/15 tests collected*"]),
+        (GREETED, "a_caller_is_greeted_côte_divoire", ["*Ivoire?", "1/2 tests collected*"]),
+        (GREETED, "a_caller_is_greeted", ["2 tests collected*"]),
+    ],
+)
+def test_an_example_is_found_by_its_name_as_reports_show_it(
+    feature: str, words: str, found: list[str], pytester: pytest.Pytester
+) -> None:
+    (pytester.path / "b.feature").write_text(feature, encoding="utf-8")
     result = pytester.runpytest_subprocess(
-        "-p", "trunkproof.plugin", "-p", "no:cacheprovider", "--collect-only", "-q", "b.feature",
-        "-k", "the_way_3_1_leads_to_invoices", timeout=60,
+        "-p", "trunkproof.plugin", "-p", "no:cacheprovider", "--collect-only", "-q", "b.feature", "-k", words,
+        timeout=60,
     )  # fmt: skip
-    result.stdout.fnmatch_lines(["*?3, 1-invoices-English?", "1/15 tests collected*"])
+    result.stdout.fnmatch_lines(found)
 
 
 def test_a_syntax_error_names_file_and_line(collect) -> None:

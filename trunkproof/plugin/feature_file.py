@@ -64,10 +64,10 @@ class FeatureFile(pytest.Module):
         return module
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
-        """The items; ``-k`` finds an example by its scenario's name with the example's values in it."""
+        """The items; ``-k`` finds an example by its scenario's name as reports show it."""
         for item in super().collect():
             if isinstance(item, pytest.Function):
-                item.extra_keyword_matches.add(keyword(rendered(item).name))
+                item.extra_keyword_matches.add(keyword(shown_name(item)))
             yield item
 
     def _parse(self) -> Feature:
@@ -115,6 +115,13 @@ class FeatureFile(pytest.Module):
 def rendered(item: pytest.Function) -> Scenario:
     """The scenario of a collected item, with its example's values."""
     return scenario_wrapper_template_registry[item.obj].render(example_of(item))
+
+
+def shown_name(item: pytest.Function) -> str:
+    """The scenario's name as reports show it: with its example's values behind it where none is in it."""
+    example, name = example_of(item), rendered(item).name
+    plain = scenario_wrapper_template_registry[item.obj].name == name and example
+    return f"{name} ({', '.join(example.values())})" if plain else name
 
 
 def example_of(item: pytest.Function) -> dict[str, str]:

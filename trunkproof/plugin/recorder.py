@@ -14,7 +14,6 @@ import allure
 import pytest
 from pytest_bdd.parser import Scenario
 from pytest_bdd.parser import Step as GherkinStep
-from pytest_bdd.scenario import scenario_wrapper_template_registry
 
 from harness import lag
 from harness.errors import NO_STALL, Inconclusive, KnownDeviation, MachineTooBusy, PbxFault, TrunkproofError
@@ -31,7 +30,7 @@ from scenarios.trunk_rules import keeps_the_trunks_rules, with_broken_rules
 from simulators.pbx import starved
 from simulators.trunk.profile import load_profile
 from trunkproof.plugin.attachments import attach_evidence
-from trunkproof.plugin.feature_file import example_of, rendered
+from trunkproof.plugin.feature_file import example_of, rendered, shown_name
 from trunkproof.plugin.placing import PLACEMENT, tags_of
 from trunkproof.plugin.requirement_tags import with_values
 from trunkproof.plugin.second_play import put_aside
@@ -59,11 +58,7 @@ class Recording:
     def of(cls, item: pytest.Item, settings: RunSettings) -> Recording:
         """The recording of a collected scenario."""
         assert isinstance(item, pytest.Function)
-        template = scenario_wrapper_template_registry[item.obj]
-        example, scenario = example_of(item), rendered(item)
-        plain = template.name == scenario.name and example
-        name = f"{scenario.name} ({', '.join(example.values())})" if plain else scenario.name
-        recording = cls(item, settings, scenario, name)
+        recording = cls(item, settings, rendered(item), shown_name(item))
         earlier = item.stash.get(RECORDING, None)
         if earlier is not None and earlier.record is not None:
             recording.unjudged_before = earlier.record.reason
