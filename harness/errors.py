@@ -28,6 +28,8 @@ class TrunkproofError(Exception):
 
 
 NO_STALL = math.inf
+DELAY_S = 1.0
+"""What is awaited has deadlines of seconds: being kept from running for less than this does not matter to it."""
 
 
 class PbxFault(TrunkproofError, AssertionError):
@@ -41,7 +43,7 @@ class PbxFault(TrunkproofError, AssertionError):
 
     exit_code = 1
 
-    def __init__(self, message: str, *, detail: str = "", stall_s: float = 1.0, kind: str = "") -> None:
+    def __init__(self, message: str, *, detail: str = "", stall_s: float = DELAY_S, kind: str = "") -> None:
         super().__init__(message, detail=detail)
         self.stall_s = stall_s
         self.kind = kind

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from itertools import count
 from pathlib import Path
 
+from harness.errors import DELAY_S
 from harness.lag import LagWatch, Stalled
 from harness.process import Simulator
 from harness.trace import SipTraceEntry
@@ -18,8 +19,6 @@ from simulators.phones.customers import CustomerBook
 from simulators.phones.protocol import Codecs, Limits, PhoneLimits, PhonesConfig
 from simulators.phones.sip_log import SipLogReader
 
-LATE_S = 1.0
-"""What is awaited has deadlines of seconds: being kept from running for less than this does not matter."""
 SHORTFALL_NAME = "shortfall.txt"
 """Beside a worker's other files, when there is one: a line that the run's notes must have."""
 
@@ -38,7 +37,7 @@ class Crew:
         self.capacity = Capacity(frozenset(), PhoneLimits(max_calls=0, max_phones=0))
         self.stalls: list[Stalled] = []
         """Times in which this very process, whose clock decides what is late, was kept from running."""
-        LagWatch(self.stalls.append, stall_s=LATE_S).start()
+        LagWatch(self.stalls.append, stall_s=DELAY_S).start()
         self._numbers = count(1)
         self._agents_log = SipLogReader(self.directory / "no-agents-yet")
         self._agent_messages: list[SipTraceEntry] = []

@@ -6,7 +6,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from harness.errors import NO_STALL, HarnessMisuse, Inconclusive, NotRun, PbxFault
+from harness.errors import DELAY_S, NO_STALL, HarnessMisuse, Inconclusive, NotRun, PbxFault
 from harness.messages import Event
 from harness.process import AwaitExpired, SimulatorRefused
 from scenarios.ear import Ear
@@ -43,8 +43,6 @@ NO_EVENTS = "PJMEDIA_RTP_EREMNORFC2833"
 """How pjsua2 says that the far end agreed on no telephone-event."""
 JUDGES_REQUEST = frozenset({400, 401, 403, 404, 405, 406, 413, 414, 415, 416, 420, 484, 485, 488, 501, 505, 606})
 """Refusals (RFC 3261 section 21) by which a PBX judges the request itself; any other may come of somebody's delay."""
-DELAY_S = 1.0
-"""A delay of ours from which a PBX may refuse a call otherwise."""
 OWN_LEG_S = 5.0
 """Deadline, in s, of what happens between the customer's phone and the trunk alone."""
 

@@ -12,7 +12,7 @@ from time import monotonic, sleep, time
 from typing import TYPE_CHECKING
 
 from harness.audio.beacon import BEACONS_HZ, write_beacon
-from harness.errors import HarnessMisuse, Inconclusive, NotRun, PbxFault
+from harness.errors import DELAY_S, HarnessMisuse, Inconclusive, NotRun, PbxFault
 from harness.lag import Stalled
 from harness.messages import Event
 from harness.process import AwaitExpired, Simulator, SimulatorDied, SimulatorRefused
@@ -418,7 +418,7 @@ class Scene:
         """The last SIP messages, for the detail of a failure."""
         return last_messages(self.messages(), started_at=self.started_at, names=self.names())
 
-    def fault(self, reason: str, *, stall_s: float = 1.0, kind: str = "") -> PbxFault:
+    def fault(self, reason: str, *, stall_s: float = DELAY_S, kind: str = "") -> PbxFault:
         """A fault of the PBX with what happened as its detail; ``stall_s`` and ``kind`` as in PbxFault."""
         return PbxFault(reason, detail=self.situation(), stall_s=stall_s, kind=kind)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import pairwise
 
 from harness.errors import NO_STALL, Inconclusive, NotRun
@@ -124,7 +125,7 @@ def answers_until_acknowledged(scene: Scene, customer: Customer) -> None:
     pbx = scene.testbed.target.pbx.host
 
     def answers() -> int:
-        return sum(e.call_id == call_id and host_of(e.source) == pbx and _is_answer(e) for e in scene.trunk_messages())
+        return sum(_is_answer_of(pbx, e) for e in _messages_of(scene, call_id))
 
     count = eventually(answers, lambda found: found > ACKS_LOST, AGAIN_S)
     if count <= ACKS_LOST:
@@ -142,14 +143,11 @@ def ends_what_nobody_acknowledges(scene: Scene, customer: Customer) -> None:
     pbx = scene.testbed.target.pbx.host
     waited_s = ACK_WAIT_S + scene.testbed.target.deadlines.release_s
 
-    def of_call() -> list[SipTraceEntry]:
-        return [e for e in _between(scene.trunk_messages(), pbx) if e.call_id == call_id]
-
     def byes(entries: Iterable[SipTraceEntry]) -> list[SipTraceEntry]:
         return [e for e in entries if e.first_line.startswith("BYE ")]
 
-    entries = eventually(of_call, lambda found: bool(byes(found)), waited_s)
-    answers = [e for e in entries if host_of(e.source) == pbx and _is_answer(e)]
+    entries = eventually(partial(_messages_of, scene, call_id), lambda found: bool(byes(found)), waited_s)
+    answers = [e for e in entries if _is_answer_of(pbx, e)]
     ends = byes(entries)
     if ends and host_of(ends[0].source) != pbx:
         raise Inconclusive(f"{customer.label}'s call was ended by the trunk before the PBX gave up")
@@ -233,8 +231,14 @@ def _is_final(entry: SipTraceEntry) -> bool:
     return entry.first_line.split()[1] >= "200" and entry.header("CSeq").endswith("INVITE")
 
 
-def _is_answer(entry: SipTraceEntry) -> bool:
-    return entry.first_line.startswith("SIP/2.0 2") and entry.header("CSeq").endswith("INVITE")
+def _messages_of(scene: Scene, call_id: str) -> list[SipTraceEntry]:
+    """What trunk and PBX have sent each other in a call, until now."""
+    return [e for e in _between(scene.trunk_messages(), scene.testbed.target.pbx.host) if e.call_id == call_id]
+
+
+def _is_answer_of(pbx: str, entry: SipTraceEntry) -> bool:
+    is_from_pbx = host_of(entry.source) == pbx
+    return is_from_pbx and entry.first_line.startswith("SIP/2.0 2") and entry.header("CSeq").endswith("INVITE")
 
 
 def _number(entry: SipTraceEntry) -> str:
@@ -262,16 +266,13 @@ def cancel_crossed_the_answer(scene: Scene, customer: Customer) -> None:
     answered = _answered_at(scene, customer)
     pbx = scene.testbed.target.pbx.host
 
-    def of_call() -> list[SipTraceEntry]:
-        return [e for e in _between(scene.trunk_messages(), pbx) if e.call_id == call_id]
-
     def codes(entries: Iterable[SipTraceEntry], method: str) -> list[str]:
         return [e.first_line.split()[1] for e in entries if host_of(e.source) == pbx and _answers(e, method)]
 
     def over(entries: list[SipTraceEntry]) -> bool:
         return bool(codes(entries, "CANCEL")) and bool(codes(entries, "BYE"))
 
-    entries = eventually(of_call, over, scene.testbed.target.deadlines.release_s)
+    entries = eventually(partial(_messages_of, scene, call_id), over, scene.testbed.target.deadlines.release_s)
     cancels = [e.at for e in entries if e.first_line.startswith("CANCEL ")]
     if answered is None or not cancels or cancels[0] < answered:
         raise Inconclusive("CANCEL and 200 did not cross")
@@ -290,7 +291,7 @@ def _answered_at(scene: Scene, customer: Customer) -> float | None:
     pbx, number = scene.testbed.target.pbx.host, customer.identity.number.lstrip("+")
 
     def answers() -> list[float]:
-        found = [e for e in scene.trunk_messages() if host_of(e.source) == pbx and _is_answer(e)]
+        found = [e for e in scene.trunk_messages() if _is_answer_of(pbx, e)]
         return [e.at for e in found if number in salvage(e.octets).get("From")]
 
     found = eventually(answers, bool, scene.testbed.target.deadlines.answer_s)

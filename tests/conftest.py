@@ -1,9 +1,9 @@
-"""Which tests one worker takes as a whole when they run side by side."""
+"""Which tests one worker takes as a whole when they run side by side; and features, collected as a user's are."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 
 import pytest
@@ -37,3 +37,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
         group = SHARED_ADDRESSES.get(place.parts[0], str(place))
         item.add_marker(pytest.mark.xdist_group(group))
     return (yield)
+
+
+@pytest.fixture
+def collect_files(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
+    """Collects features, given by their files' names, in a pytest of their own; further arguments go to that."""
+    monkeypatch.setenv("PYTHONPATH", str(HERE.parent))
+
+    def run(features: Mapping[str, str], *arguments: str) -> pytest.RunResult:
+        for name, feature in features.items():
+            (pytester.path / name).write_text(feature, encoding="utf-8")
+        return pytester.runpytest_subprocess(
+            "-p", "trunkproof.plugin", "-p", "no:cacheprovider", "--collect-only", "-q", *features, *arguments,
+            timeout=60,
+        )  # fmt: skip
+
+    return run

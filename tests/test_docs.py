@@ -18,15 +18,10 @@ def fenced(kind: str) -> list[tuple[str, str]]:
     return [(page.name, m["text"]) for page in PAGES for m in FENCE.finditer(page.read_text()) if m["kind"] == kind]
 
 
-def test_the_features_in_the_docs_are_sound(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+def test_the_features_in_the_docs_are_sound(collect_files) -> None:
     shown = {f"{Path(page).stem}_{place}.feature": text for place, (page, text) in enumerate(fenced("gherkin"))}
     assert shown
-    for name, feature in shown.items():
-        (pytester.path / name).write_text(feature, encoding="utf-8")
-    result = pytester.runpytest_subprocess(
-        "-p", "trunkproof.plugin", "-p", "no:cacheprovider", "--collect-only", "-q", *shown, timeout=60
-    )
+    result = collect_files(shown)
     assert result.ret == 0, result.stdout.str()
     for name in shown:
         result.stdout.fnmatch_lines([f"{name}::*"])

@@ -21,20 +21,6 @@ Feature: A small one
 
 
 @pytest.fixture
-def collect_files(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> object:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-
-    def run(features: dict[str, str]) -> pytest.RunResult:
-        for name, feature in features.items():
-            (pytester.path / name).write_text(feature, encoding="utf-8")
-        return pytester.runpytest_subprocess(
-            "-p", "trunkproof.plugin", "-p", "no:cacheprovider", "--collect-only", "-q", *features, timeout=60
-        )
-
-    return run
-
-
-@pytest.fixture
 def collect(collect_files) -> object:
     return lambda feature: collect_files({"a.feature": feature})
 
@@ -110,14 +96,9 @@ GREETED = (
     ],
 )
 def test_an_example_is_found_by_its_name_as_reports_show_it(
-    feature: str, words: str, found: list[str], pytester: pytest.Pytester
+    collect_files, feature: str, words: str, found: list[str]
 ) -> None:
-    (pytester.path / "b.feature").write_text(feature, encoding="utf-8")
-    result = pytester.runpytest_subprocess(
-        "-p", "trunkproof.plugin", "-p", "no:cacheprovider", "--collect-only", "-q", "b.feature", "-k", words,
-        timeout=60,
-    )  # fmt: skip
-    result.stdout.fnmatch_lines(found)
+    collect_files({"b.feature": feature}, "-k", words).stdout.fnmatch_lines(found)
 
 
 def test_a_syntax_error_names_file_and_line(collect) -> None:

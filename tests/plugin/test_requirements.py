@@ -119,10 +119,8 @@ def test_a_column_in_a_tag_stands_for_the_examples_values(tmp_path):
     assert not list(unknown_requirements(feature, CATALOGUE))
 
 
-def test_an_unknown_requirement_stops_the_run(pytester):
-    text = FEATURE.format(tags="@req.T99", above="", row="esc01")
-    (pytester.path / "tagged.feature").write_text(text, encoding="utf-8")
-    result = pytester.runpytest_subprocess("-p", "trunkproof.plugin", "--collect-only", "-q", "tagged.feature")
+def test_an_unknown_requirement_stops_the_run(collect_files):
+    result = collect_files({"tagged.feature": FEATURE.format(tags="@req.T99", above="", row="esc01")})
     result.stdout.fnmatch_lines(["*tagged.feature:3: no requirement is called @req.T99 (did you mean @req.T*"])
     assert result.ret != 0
     assert "Traceback" not in result.stdout.str()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.errors import NO_STALL
-from scenarios.customer import DELAY_S, stall_behind_refusal
+from harness.errors import DELAY_S, NO_STALL
+from scenarios.customer import stall_behind_refusal
 
 
 @pytest.mark.parametrize("code", [403, 404, 415, 488, 606])
